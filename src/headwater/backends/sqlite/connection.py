@@ -1,0 +1,161 @@
+"""Opens connections to one SQLite file, all set up alike. Reads: driver.py, errors.py. Read next: schema.py.
+
+A file has one writing connection per store and any number of reading ones. Readers see a snapshot and never block the
+writer (write-ahead log); ``query_only`` makes a reader that tries to write fail.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import parse_qsl, unquote
+
+import apsw
+import msgspec
+
+from headwater.backends.sqlite.driver import Connection
+from headwater.backends.sqlite.errors import read_only_error, translated
+from headwater.errors import StoreCorrupt, StoreIOError, UnsupportedUrl
+
+Durability = Literal["full", "relaxed"]
+_SYNCHRONOUS = {"full": "FULL", "relaxed": "NORMAL"}
+_SCHEME = "sqlite:///"
+_WAL_BYTES_KEPT = 64 << 20
+
+
+class FileKind(msgspec.Struct, frozen=True):
+    """What a file holds: ``application_id`` stands in its header, so that no other file is taken for one."""
+
+    name: str
+    application_id: int
+
+
+EVENT_LOG = FileKind("event log", 0x48574C47)
+READ_STORE = FileKind("read store", 0x48575253)
+
+
+class SqliteFile(msgspec.Struct, frozen=True, kw_only=True):
+    """Which file, and how: ``relaxed`` durability survives a crash, but may lose the last commits at a power cut."""
+
+    path: str
+    kind: FileKind = EVENT_LOG
+    durability: Durability = "full"
+    busy_timeout_seconds: float = 5.0
+    cache_kibibytes: int = 16_384
+    wal_pages: int = 4_000
+
+    @classmethod
+    def of_url(cls, url: str) -> SqliteFile:
+        """``sqlite:///relative.db`` or ``sqlite:////absolute.db``, options after ``?``. Raises ``UnsupportedUrl``."""
+        address, _, query = url.partition("?")
+        path = unquote(address.removeprefix(_SCHEME))
+        if not address.startswith(_SCHEME) or not path or "\0" in path:
+            raise UnsupportedUrl(f"{url!r} names no SQLite file", remedy="write sqlite:///file.db", url=url)
+        options = dict(parse_qsl(query, keep_blank_values=True))
+        unknown = sorted(options.keys() - _OPTIONS.keys())
+        if unknown:
+            known = ", ".join(sorted(_OPTIONS))
+            raise UnsupportedUrl(f"unknown option {unknown[0]!r} in {url!r}", remedy=f"known are: {known}", url=url)
+        try:
+            return msgspec.convert({"path": path, **{_OPTIONS[k]: v for k, v in options.items()}}, cls, strict=False)
+        except msgspec.ValidationError as error:
+            remedy = "durability is full or relaxed, busy_timeout is in seconds"
+            raise UnsupportedUrl(f"{url!r} has a bad option: {error}", remedy=remedy, url=url) from None
+
+
+_OPTIONS = {"durability": "durability", "busy_timeout": "busy_timeout_seconds"}
+
+
+def connect(file: SqliteFile, *, read_only: bool = False) -> Connection:
+    """A connection in write-ahead mode; the file is made if it is missing, unless ``read_only``.
+
+    A file that is no ``file.kind`` is left as it is. Raises ``StoreReadOnly``, ``StoreCorrupt``, ``StoreBusy``,
+    ``StoreIOError``.
+    """
+    directory = Path(file.path).absolute().parent
+    if not directory.is_dir():
+        raise StoreIOError(f"there is no directory {directory}", remedy="make it first", path=file.path)
+    flags = apsw.SQLITE_OPEN_READWRITE | (0 if read_only else apsw.SQLITE_OPEN_CREATE)
+    with translated(file.path):
+        connection: Connection = _open(file.path, flags)
+        try:
+            _set_up(connection, file, read_only=read_only)
+        except BaseException:
+            connection.close(force=True)
+            raise
+    return connection
+
+
+def _open(path: str, flags: int) -> Any:
+    return apsw.Connection(path, flags=flags)
+
+
+def _set_up(connection: Connection, file: SqliteFile, *, read_only: bool) -> None:
+    connection.set_busy_timeout(int(file.busy_timeout_seconds * 1000))
+    connection.execute(f"PRAGMA cache_size=-{file.cache_kibibytes}")
+    _refuse_foreign(connection, file)
+    if read_only:
+        connection.execute("PRAGMA query_only=ON")
+        return
+    if connection.readonly("main"):  # SQLite falls back to reading silently when the file is write-protected
+        raise read_only_error(file.path)
+    connection.pragma("journal_mode", "wal")
+    connection.execute(f"PRAGMA synchronous={_SYNCHRONOUS[file.durability]}")
+    connection.execute(f"PRAGMA wal_autocheckpoint={file.wal_pages}")
+    connection.execute(f"PRAGMA journal_size_limit={_WAL_BYTES_KEPT}")
+
+
+def _refuse_foreign(connection: Connection, file: SqliteFile) -> None:
+    found = connection.pragma("application_id")
+    empty = connection.execute("SELECT count(*) FROM sqlite_schema").get == 0
+    if found != file.kind.application_id and not (empty and found == 0):
+        raise StoreCorrupt(
+            f"{file.path} is an SQLite file, but no Headwater {file.kind.name}",
+            remedy=f"give the path of a {file.kind.name}, or of a file that does not exist yet",
+            path=file.path,
+        )
+
+
+class ReaderPool:
+    """Reading connections of one file, lent to whoever asks, on any thread. At most ``spare`` idle ones are kept."""
+
+    def __init__(self, file: SqliteFile, *, spare: int = 8) -> None:
+        self._file = file
+        self._idle: deque[Connection] = deque()
+        self._spare = spare
+        self._closed = False
+
+    def take(self) -> Connection:
+        """A connection nobody else uses. Bring it back with ``give``, its statements read to the end or closed."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return connect(self._file, read_only=True)
+
+    def give(self, connection: Connection) -> None:
+        """Bring a connection back."""
+        if self._closed or len(self._idle) >= self._spare:
+            connection.close(force=True)
+        else:
+            self._idle.append(connection)
+
+    @contextmanager
+    def lent(self) -> Generator[Connection, None, None]:
+        """A connection for the block; driver errors leave as domain errors, and a failed connection is not kept."""
+        connection = self.take()
+        try:
+            with translated(self._file.path):
+                yield connection
+        except BaseException:
+            connection.close(force=True)
+            raise
+        self.give(connection)
+
+    def close(self) -> None:
+        """Close what is idle now, and the rest as it comes back."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close(force=True)

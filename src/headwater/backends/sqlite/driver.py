@@ -1,0 +1,83 @@
+"""The driver's face, typed: what this backend uses of ``apsw``. Reads: nothing. Read next: errors.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
+
+Value: TypeAlias = int | float | str | bytes | None
+Row: TypeAlias = tuple[Any, ...]
+
+
+class Cursor(Protocol):
+    """The rows of a statement, made as they are asked for."""
+
+    def __iter__(self) -> Iterator[Row]: ...
+    def __next__(self) -> Row: ...
+    def fetchone(self) -> Row | None:
+        """The next row, ``None`` after the last."""
+        ...
+
+    def fetchall(self) -> list[Row]:
+        """All rows that are left."""
+        ...
+
+    def close(self, force: bool = ...) -> None:  # noqa: FBT001  the driver's own signature
+        """Stop here; the rows that are left are not made."""
+        ...
+
+    @property
+    def get(self) -> Any:
+        """The one value of one row of one column; its row if it has several; ``None`` for no row."""
+        ...
+
+
+class Connection(Protocol):
+    """What this backend uses of the driver's connection, typed. ``apsw.Connection`` is one."""
+
+    def execute(self, statements: str, bindings: Sequence[Value] | Mapping[str, Value] | None = ...) -> Cursor:
+        """Run the statements; the first row is made at once."""
+        ...
+
+    def executemany(
+        self, statements: str, sequenceofbindings: Iterable[Sequence[Value] | Mapping[str, Value]]
+    ) -> Cursor:
+        """Run the statement once for each set of bindings."""
+        ...
+
+    def pragma(self, name: str, value: Any = ...) -> Any:
+        """Read or set a pragma."""
+        ...
+
+    def close(self, force: bool = ...) -> None:  # noqa: FBT001  the driver's own signature
+        """Close; ``force`` never raises."""
+        ...
+
+    def changes(self) -> int:
+        """How many rows the last statement changed."""
+        ...
+
+    def data_version(self, schema: str | None = ...) -> int:
+        """A number that moves when anybody commits to the file."""
+        ...
+
+    def readonly(self, name: str) -> bool:
+        """Whether the file was opened for reading only."""
+        ...
+
+    def table_exists(self, dbname: str | None, table_name: str) -> bool:
+        """Whether there is such a table."""
+        ...
+
+    def set_busy_timeout(self, milliseconds: int) -> None:
+        """How long to wait for a lock of another process."""
+        ...
+
+    def interrupt(self) -> None:
+        """Make the statement that runs on another thread fail."""
+        ...
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        ...
