@@ -1,0 +1,66 @@
+# The verbs of this project. Each starts from a bare python3 with pip: the environment is made on first use.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench docs campaign campaign-properties campaign-crash clean
+
+PYTHON ?= python3
+WORKERS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+READY := $(VENV)/.ready-dev
+BENCH_READY := $(VENV)/.ready-bench
+
+help: ## list these verbs
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 28
+
+demo: $(READY) ## replay a real incident log through commands into SQLite, and check every figure
+	@$(BIN)/headwater demo $(ARGS)
+
+test: check ## everything: lint, format, types, layers, then all tests
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not campaign and not serial" $(ARGS)
+	@$(BIN)/python -m pytest -q -m "serial and not campaign"
+
+check: $(READY) ## what needs no running: lint, format, types (mypy and pyright), layers
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check . || { echo "run: make format"; exit 1; }
+	@$(BIN)/mypy
+	@$(BIN)/pyright --warnings
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+format: $(READY) ## put the code into the house format
+	@$(BIN)/ruff check --quiet --fix . || true
+	@$(BIN)/ruff format --quiet .
+
+bench: $(BENCH_READY) ## measure against the floors and the peers, on this machine
+	@$(BIN)/headwater bench $(ARGS)
+
+docs: $(READY) ## execute every code block of README and docs/
+	@$(BIN)/python -m pytest -q tests/test_docs.py $(ARGS)
+
+campaign: campaign-properties campaign-crash ## the long runs: many more random histories, and many more crashes
+
+campaign-properties: $(READY) ## property tests with thousands of examples each
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --hypothesis-profile=campaign tests/unit tests/conformance
+
+campaign-crash: $(READY) ## tests marked `campaign`: kill -9, full disks, a million events
+	@$(BIN)/python -m pytest -q -m campaign tests
+
+clean: ## remove the environment and what the tools left
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+
+$(VENV)/bin/python:
+	@echo "making $(VENV) (first run only)" >&2
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { \
+	  $(PYTHON) -m pip install --quiet --user virtualenv && $(PYTHON) -m virtualenv --quiet $(VENV); }
+
+# `--group` needs pip 25.1, and a fresh environment has the interpreter's own.
+$(READY): pyproject.toml | $(VENV)/bin/python
+	@$(PIP) install --upgrade "pip>=25.1"
+	@$(PIP) install --editable '.[all]' --group dev
+	@touch $@
+
+$(BENCH_READY): pyproject.toml $(READY)
+	@$(PIP) install --editable '.[all,bench]'
+	@touch $@
