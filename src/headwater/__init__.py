@@ -1,0 +1,146 @@
+"""Headwater: commands change state, queries read it, and one log of events stands between them.
+
+Every public name is imported from here: ``from headwater import App, Command, Event``. A name's module is loaded when
+the name is first used, so that a contract module does not pay for a database. Read next: messages.py.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what a type checker and an editor see; at run time the table below does the same, lazily
+    from headwater import errors
+    from headwater.aggregates import Aggregate, decide, evolve
+    from headwater.app import App
+    from headwater.clock import Clock, Now
+    from headwater.commands.handlers import handles
+    from headwater.errors import ConcurrencyError, Forbidden, HeadwaterError, Refused
+    from headwater.event_store import open_store
+    from headwater.event_store.protocol import (
+        ALL,
+        AppendCondition,
+        Appended,
+        Conflict,
+        EventQuery,
+        EventStore,
+        NewEvent,
+        Slice,
+    )
+    from headwater.messages import Command, Event, Meta, Metadata, Query, Receipt, Recorded, Tag, contract
+    from headwater.queries.asking import Answer, answers
+    from headwater.read_models import Indexed, Key, Page, PageRequest, Projection, ReadModel, Sort, on
+    from headwater.read_store import Reader
+    from headwater.runtime import BlockingRuntime, Runtime
+    from headwater.upcasting import upcast
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ALL",
+    "Aggregate",
+    "Answer",
+    "App",
+    "AppendCondition",
+    "Appended",
+    "BlockingRuntime",
+    "Clock",
+    "Command",
+    "ConcurrencyError",
+    "Conflict",
+    "Event",
+    "EventQuery",
+    "EventStore",
+    "Forbidden",
+    "HeadwaterError",
+    "Indexed",
+    "Key",
+    "Meta",
+    "Metadata",
+    "NewEvent",
+    "Now",
+    "Page",
+    "PageRequest",
+    "Projection",
+    "Query",
+    "ReadModel",
+    "Reader",
+    "Receipt",
+    "Recorded",
+    "Refused",
+    "Runtime",
+    "Slice",
+    "Sort",
+    "Tag",
+    "answers",
+    "contract",
+    "decide",
+    "errors",
+    "evolve",
+    "handles",
+    "on",
+    "open_store",
+    "upcast",
+]
+
+_MODULE_OF = {
+    "ALL": "headwater.event_store.protocol",
+    "Aggregate": "headwater.aggregates",
+    "Answer": "headwater.queries.asking",
+    "App": "headwater.app",
+    "AppendCondition": "headwater.event_store.protocol",
+    "Appended": "headwater.event_store.protocol",
+    "BlockingRuntime": "headwater.runtime",
+    "Clock": "headwater.clock",
+    "Command": "headwater.messages",
+    "ConcurrencyError": "headwater.errors",
+    "Conflict": "headwater.event_store.protocol",
+    "Event": "headwater.messages",
+    "EventQuery": "headwater.event_store.protocol",
+    "EventStore": "headwater.event_store.protocol",
+    "Forbidden": "headwater.errors",
+    "HeadwaterError": "headwater.errors",
+    "Indexed": "headwater.read_models",
+    "Key": "headwater.read_models",
+    "Meta": "headwater.messages",
+    "Metadata": "headwater.messages",
+    "NewEvent": "headwater.event_store.protocol",
+    "Now": "headwater.clock",
+    "Page": "headwater.read_models",
+    "PageRequest": "headwater.read_models",
+    "Projection": "headwater.read_models",
+    "Query": "headwater.messages",
+    "ReadModel": "headwater.read_models",
+    "Reader": "headwater.read_store",
+    "Receipt": "headwater.messages",
+    "Recorded": "headwater.messages",
+    "Refused": "headwater.errors",
+    "Runtime": "headwater.runtime",
+    "Slice": "headwater.event_store.protocol",
+    "Sort": "headwater.read_models",
+    "Tag": "headwater.messages",
+    "answers": "headwater.queries.asking",
+    "contract": "headwater.messages",
+    "decide": "headwater.aggregates",
+    "evolve": "headwater.aggregates",
+    "handles": "headwater.commands.handlers",
+    "on": "headwater.read_models",
+    "open_store": "headwater.event_store",
+    "upcast": "headwater.upcasting",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use, and keep it."""
+    if name == "errors":
+        return importlib.import_module("headwater.errors")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_MODULE_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted([*__all__, "__version__"])
