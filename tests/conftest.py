@@ -1,0 +1,10 @@
+"""What all tests share: how hard Hypothesis tries."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+
+# A shared machine pauses; a deadline would then fail a test that is right.
+settings.register_profile("default", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("campaign", parent=settings.get_profile("default"), max_examples=3000)
+settings.load_profile("default")
