@@ -1,0 +1,276 @@
+"""Who decides: an aggregate folds the events of its boundary into a state and decides commands on it.
+
+Reads: messages.py, tags.py, event_store/protocol.py (queries). Read next: commands/executor.py (load, decide, append).
+
+``decide`` is pure and synchronous: state and command in, event(s) out, or ``Refused``. ``evolve`` folds one event.
+Decorators only mark; ``aggregate_plan`` reads the marks once and reports every fault.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, ClassVar, Self, TypeVar, get_args, get_origin, overload
+
+import msgspec
+
+from headwater.errors import HandlerContractError, Refused
+from headwater.event_store.protocol import EventQuery, QueryItem
+from headwater.messages import Command, Event, Recorded, contract_of
+from headwater.signatures import Parameter, Signature, alternatives, is_kind, leaves, read_signature
+from headwater.tags import TagField, tag_fields, tag_value
+
+F = TypeVar("F", bound=Callable[..., Any])
+When = Callable[[Any], "bool | str"]
+
+_DECIDES = "__decides__"
+_EVOLVES = "__evolves__"
+
+
+class Aggregate(msgspec.Struct, kw_only=True):
+    """The consistency boundary of a decision and the state folded from its events.
+
+    Fields marked with ``Tag`` say which events it is about and are filled from the command's fields of the same name;
+    all others need a default, the state before the first event. ``snapshot_every`` keeps a snapshot each so many
+    events; raise ``snapshot_version`` when the meaning of the state changed.
+    """
+
+    snapshot_every: ClassVar[int | None] = None
+    snapshot_version: ClassVar[int] = 1
+
+    @classmethod
+    def start(cls, command: Any) -> Self:
+        """The empty state for this command: ``Tag`` fields are copied from the fields of the same name."""
+        return cls(**{field.field: getattr(command, field.field) for field in tag_fields(cls)})
+
+    def boundary(self) -> EventQuery:
+        """Which events a decision looks at: one item per tag with all the types it evolves; no tag, all of the types.
+
+        Override it for anything else, for example both tags at once.
+        """
+        return default_boundary(self, tag_fields(type(self)), evolved_types(type(self)))
+
+
+@overload
+def decide(function: F, /) -> F: ...
+@overload
+def decide(*, when: When) -> Callable[[F], F]: ...
+def decide(function: F | None = None, /, *, when: When | None = None) -> F | Callable[[F], F]:
+    """Mark the method that decides a command: ``def open(self, command: OpenIncident) -> IncidentOpened``.
+
+    It returns one event, several, or ``None``, or raises ``Refused``. It may also ask for ``now: Now`` and for services,
+    by annotation. ``when`` says whether the command is on offer in this state: true, false, or the reason why not.
+    """
+
+    def mark(marked: F) -> F:
+        setattr(marked, _DECIDES, when)
+        return marked
+
+    return mark if function is None else mark(function)
+
+
+def evolve(function: F, /) -> F:
+    """Mark the method that folds an event into the state: ``def opened(self, event: IncidentOpened) -> None``.
+
+    It takes the event, a union of events, or ``Recorded[E]``; it changes ``self`` and returns nothing.
+    """
+    setattr(function, _EVOLVES, True)
+    return function
+
+
+class Decider(msgspec.Struct, frozen=True):
+    """How one command is decided: the method, what it is offered ``when``, and what else it asks for."""
+
+    command: type[Command]
+    method: Callable[..., Any]
+    when: When | None
+    extras: tuple[Parameter, ...]
+    returns: tuple[type[Event], ...]
+    where: str
+
+    def reason_against(self, state: Aggregate) -> str | None:
+        """Why the command is not on offer in this state, or ``None`` if it is."""
+        if self.when is None:
+            return None
+        verdict = self.when(state)
+        if verdict is True:
+            return None
+        return verdict if isinstance(verdict, str) else f"{contract_of(self.command).name} is not possible now"
+
+    def decide(self, state: Aggregate, command: Command, now: Callable[[], datetime], services: Any) -> tuple[Event, ...]:
+        """The events that follow. Raises ``Refused``, or ``HandlerContractError`` if something else came back."""
+        if self.when is not None and (reason := self.reason_against(state)) is not None:
+            raise Refused("not-available", reason, command=contract_of(self.command).name)
+        if self.extras:
+            asked = {p.name: now() if p.wants_now else services[p.annotation] for p in self.extras}
+            decided = self.method(state, command, **asked)
+        else:
+            decided = self.method(state, command)
+        if isinstance(decided, Event):
+            return (decided,)
+        return events_of(decided, self.where)
+
+
+def events_of(decided: Any, where: str) -> tuple[Event, ...]:
+    """What a decider returned, as a tuple of events. Anything else is a ``HandlerContractError``."""
+    if decided is None:
+        return ()
+    events = tuple(decided) if isinstance(decided, Iterable) and not isinstance(decided, str | bytes | dict) else (decided,)
+    for event in events:
+        if not isinstance(event, Event):
+            raise HandlerContractError(
+                f"{where} returned {type(event).__name__}, which is not an event",
+                remedy="return events, None, or raise Refused",
+                where=where,
+            )
+    return events
+
+
+class Evolver(msgspec.Struct, frozen=True):
+    """How one event type is folded; ``wants_envelope`` if the method takes ``Recorded[E]``."""
+
+    event: type[Event]
+    method: Callable[[Any, Any], None]
+    wants_envelope: bool
+
+
+class AggregatePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known about an aggregate class: deciders by command, evolvers by event, boundary, faults."""
+
+    cls: type[Aggregate]
+    deciders: Mapping[type[Command], Decider]
+    evolvers: Mapping[type[Event], Evolver]
+    tags: tuple[TagField, ...]
+    faults: tuple[str, ...]
+
+    @property
+    def events(self) -> tuple[type[Event], ...]:
+        """Every event type the aggregate evolves or says it may return."""
+        returned = (event for decider in self.deciders.values() for event in decider.returns)
+        return tuple(dict.fromkeys((*self.evolvers, *returned)))
+
+    def evolve(self, state: Aggregate, recorded: Recorded[Event]) -> None:
+        """Fold one recorded event into the state; an event it does not evolve changes nothing."""
+        evolver = self.evolvers.get(type(recorded.event))
+        if evolver is not None:
+            evolver.method(state, recorded if evolver.wants_envelope else recorded.event)
+
+
+def aggregate_plan(cls: type[Aggregate]) -> AggregatePlan:
+    """Read an aggregate class once. Faults are collected in the plan, none is raised."""
+    faults: list[str] = []
+    deciders: dict[type[Command], Decider] = {}
+    evolvers: dict[type[Event], Evolver] = {}
+    for method in _marked_methods(cls, _DECIDES):
+        decider = _decider(method)
+        if isinstance(decider, str):
+            faults.append(decider)
+        elif decider.command in deciders:
+            faults.append(f"{decider.where}: {decider.command.__name__} is already decided by {deciders[decider.command].where}")
+        else:
+            deciders[decider.command] = decider
+    for method in _marked_methods(cls, _EVOLVES):
+        for evolver in _evolvers(method):
+            if isinstance(evolver, str):
+                faults.append(evolver)
+            elif evolver.event in evolvers:
+                faults.append(f"{method.__qualname__}: {evolver.event.__name__} is already evolved")
+            else:
+                evolvers[evolver.event] = evolver
+    tags = tag_fields(cls)
+    faults.extend(_state_faults(cls, tags, deciders))
+    return AggregatePlan(cls=cls, deciders=deciders, evolvers=evolvers, tags=tags, faults=tuple(faults))
+
+
+def default_boundary(state: Aggregate, tags: tuple[TagField, ...], types: tuple[str, ...]) -> EventQuery:
+    """One item per tag value with the given types; without tags, one item of the types."""
+    values: list[str] = []
+    for field in tags:
+        value = getattr(state, field.field)
+        parts = value if field.many else (value,)
+        values.extend(f"{field.tag}:{tag_value(part)}" for part in parts or () if part is not None)
+    if tags:
+        return EventQuery(tuple(QueryItem(types, (tag,)) for tag in dict.fromkeys(values)))
+    return EventQuery((QueryItem(types),) if types else ())
+
+
+@functools.cache
+def evolved_types(cls: type[Aggregate]) -> tuple[str, ...]:
+    """The stored names (aliases included) of the events the class evolves, sorted."""
+    names: set[str] = set()
+    for method in _marked_methods(cls, _EVOLVES):
+        for evolver in _evolvers(method):
+            if not isinstance(evolver, str):
+                names |= {contract_of(evolver.event).name, *contract_of(evolver.event).aliases}
+    return tuple(sorted(names))
+
+
+def overrides(cls: type[Aggregate], name: str) -> bool:
+    """Whether the class, or a base below ``Aggregate``, has its own method of that name."""
+    return any(name in vars(base) for base in cls.__mro__[: cls.__mro__.index(Aggregate)])
+
+
+def _marked_methods(cls: type, mark: str) -> list[Callable[..., Any]]:
+    """Marked methods in declaration order, the most derived definition of each name."""
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        for name, value in vars(base).items():
+            if name in found or hasattr(value, mark):
+                found[name] = value
+    return [value for value in found.values() if hasattr(value, mark)]
+
+
+def _decider(method: Callable[..., Any]) -> Decider | str:
+    signature = read_signature(method, method=True)
+    if isinstance(signature, str):
+        return signature
+    if not signature.parameters or not is_kind(signature.parameters[0].annotation, Command):
+        return f"{signature.where}: the first parameter after self must be annotated with a Command"
+    wrong = _wrong_returns(signature)
+    if wrong:
+        return f"{signature.where}: a decider returns events or None, not {wrong}"
+    return Decider(
+        signature.parameters[0].annotation,
+        method,
+        getattr(method, _DECIDES, None),
+        tuple(p for p in signature.parameters[1:]),
+        tuple(leaf for leaf in leaves(signature.returns) if is_kind(leaf, Event)),
+        signature.where,
+    )
+
+
+def _wrong_returns(signature: Signature) -> str:
+    wrong = (leaf for leaf in leaves(signature.returns) if not (is_kind(leaf, Event) or leaf is Event))
+    return ", ".join(getattr(leaf, "__name__", str(leaf)) for leaf in wrong)
+
+
+def _evolvers(method: Callable[..., Any]) -> list[Evolver | str]:
+    signature = read_signature(method, method=True)
+    if isinstance(signature, str):
+        return [signature]
+    if len(signature.parameters) != 1:
+        return [f"{signature.where}: evolve takes exactly one event"]
+    found: list[Evolver | str] = []
+    for annotation in alternatives(signature.parameters[0].annotation):
+        envelope = get_origin(annotation) is Recorded
+        for event in alternatives(get_args(annotation)[0]) if envelope else (annotation,):
+            if is_kind(event, Event):
+                found.append(Evolver(event, method, envelope))
+            else:
+                found.append(f"{signature.where}: {getattr(event, '__name__', event)} is not an event class")
+    return found
+
+
+def _state_faults(
+    cls: type[Aggregate], tags: tuple[TagField, ...], deciders: Mapping[type[Command], Decider]
+) -> Iterable[str]:
+    named = {field.field for field in tags}
+    if overrides(cls, "start"):
+        return
+    for field in msgspec.structs.fields(cls):
+        if field.required and field.name not in named:
+            yield f"{cls.__name__}.{field.name}: needs a default, or a Tag, or an own start()"
+    for command in deciders:
+        for name in sorted(named - {field.name for field in msgspec.structs.fields(command)}):
+            yield f"{cls.__name__}: {command.__name__} has no field {name!r} to start from; add it or override start()"

@@ -1,0 +1,118 @@
+"""App: the wiring diagram of an application, and the only module that puts ports, runtime and backends together.
+
+Reads: wiring.py (the parts, checked), runtime.py (the opened application). Read next: the doors, http/ and cli/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from headwater.clock import Clock, SystemClock
+from headwater.codec import Codec
+from headwater.commands.executor import Authorise, Executor
+from headwater.errors import WiringError
+from headwater.event_store import open_store
+from headwater.followers import Follower, Progress
+from headwater.queries.asking import Asker
+from headwater.read_store import open_read_store, read_store_url
+from headwater.runtime import BlockingRuntime, Runtime, run_blocking
+from headwater.wiring import wire
+
+if TYPE_CHECKING:
+    from headwater.testing.app import TestRuntime
+
+
+class Resolver(Protocol):
+    """Supplies services that the app was not given itself, for example from a dependency injection container."""
+
+    def __call__(self, wanted: Any, /) -> Any:
+        """The service of that annotation. Raises ``LookupError`` if there is none."""
+        ...
+
+
+class App:
+    """An application: its name and its parts, nothing discovered by magic.
+
+    ``parts`` are aggregates, projections, query handlers (``@answers``), command handlers (``@handles``), upcasters and
+    further message classes. ``services`` are given to deciders and handlers by annotation. ``authorise`` is asked before
+    each command and query. Raises ``WiringError`` with every fault at once.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *parts: Any,
+        services: Mapping[Any, Any] | None = None,
+        resolver: Resolver | None = None,
+        authorise: Authorise | None = None,
+    ) -> None:
+        self.name = name
+        self.authorise = authorise
+        self.wiring = wire(parts, services or {}, resolver)
+        if self.wiring.faults:
+            raise WiringError(self.wiring.faults, app=name)
+        self.catalogue = self.wiring.catalogue
+        self.codec = Codec(self.catalogue)
+
+    @asynccontextmanager
+    async def open(
+        self,
+        url: str,
+        *,
+        read_store: str | None = None,
+        clock: Clock | None = None,
+        follow: bool = True,
+        migrate: bool = True,
+        cache_size: int = 10_000,
+    ) -> AsyncIterator[Runtime]:
+        """Open the stores and run: ``async with app.open("sqlite:///desk.db") as desk``.
+
+        ``read_store`` is the URL of the read store (default: beside the log). ``follow=False`` runs no projections here.
+        ``migrate=False`` refuses a store of an older schema instead of upgrading it. ``cache_size`` is how many
+        aggregates' states are kept in memory. Raises ``UnsupportedUrl`` and other ``StoreError``.
+        """
+        async with AsyncExitStack() as stack:
+            clock = clock or SystemClock()
+            events = await stack.enter_async_context(open_store(url, migrate=migrate))
+            rows = await stack.enter_async_context(open_read_store(read_store or read_store_url(url)))
+            progress = Progress()
+            follower = Follower(events, rows, self.codec, self.wiring.projections, clock=clock, progress=progress)
+            services = dict(self.wiring.services)
+            executor = Executor(
+                events,
+                self.codec,
+                clock,
+                self.wiring.routes,
+                self.wiring.handlers,
+                services=services,
+                authorise=self.authorise,
+                cache_size=cache_size,
+            )
+            asker = Asker(self.wiring.queries, rows, services)
+            runtime = Runtime(self, events, rows, clock, executor, asker, follower, progress)
+            services[Runtime] = runtime
+            await follower.prepare()
+            if follow:
+                await follower.start()
+                stack.push_async_callback(follower.stop)
+            yield runtime
+
+    @contextmanager
+    def open_blocking(self, url: str, **options: Any) -> Iterator[BlockingRuntime]:
+        """The same for code without an event loop (Django, Flask, scripts): a loop in a thread of its own."""
+        with run_blocking(self.open(url, **options)) as runtime:
+            yield runtime
+
+    @asynccontextmanager
+    async def test(self, *, now: datetime | None = None) -> AsyncIterator[TestRuntime]:
+        """The application in memory with a clock in your hand, for tests: see ``headwater.testing``."""
+        from headwater.testing.app import test_runtime  # noqa: PLC0415  testing stands above and is loaded on demand
+
+        async with test_runtime(self, now=now) as runtime:
+            yield runtime
+
+
+__all__ = ["App", "Resolver"]

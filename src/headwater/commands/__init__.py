@@ -1,0 +1,1 @@
+"""The write side: a command in, a receipt out. Read in order: routing, boundaries, idempotency, executor, handlers."""

@@ -1,0 +1,33 @@
+"""Which code made a snapshot: a snapshot made by other code is ignored. Reads: aggregates.py. Read next: loading.py."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+
+import msgspec
+
+from headwater.aggregates import AggregatePlan
+
+
+def fingerprint_of(plan: AggregatePlan) -> str:
+    """A short hash of the state's fields, the evolve methods' code and ``snapshot_version``.
+
+    It errs on the safe side: another Python version may compile other code, and the snapshot is rebuilt.
+    """
+    cls = plan.cls
+    told = hashlib.sha256(f"{cls.snapshot_version}".encode())
+    for field in msgspec.structs.fields(cls):
+        told.update(f"{field.name}:{field.type!r}:{field.required}".encode())
+    for event, evolver in plan.evolvers.items():
+        code = inspect.unwrap(evolver.method).__code__
+        told.update(event.__name__.encode() + code.co_code + repr((code.co_names, code.co_varnames)).encode())
+        told.update(repr([_stable(constant) for constant in code.co_consts]).encode())
+    return told.hexdigest()[:16]
+
+
+def _stable(constant: object) -> object:
+    """A constant in a form that reads the same in every process: sets sorted, inner code by its name."""
+    if isinstance(constant, frozenset):
+        return sorted(map(repr, constant))
+    return getattr(constant, "co_name", constant)

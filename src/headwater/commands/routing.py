@@ -1,0 +1,74 @@
+"""Which aggregate decides a command, and which in-process boundary that is.
+
+Reads: aggregates.py. Read next: boundaries.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from headwater.aggregates import Aggregate, AggregatePlan, Decider, default_boundary, evolved_types, overrides
+from headwater.event_store.protocol import EventQuery
+from headwater.messages import Command, contract_of
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """How one command type finds its decision."""
+
+    name: str
+    plan: AggregatePlan
+    decider: Decider
+    key: Callable[[Command], Hashable]
+    """Equal for commands whose decisions start from the same state and look at the same events."""
+    start: Callable[[Command], Aggregate]
+    boundary: Callable[[Aggregate], EventQuery | None]
+
+
+def routes_of(plan: AggregatePlan) -> dict[type[Command], Route]:
+    """A route for each command that the aggregate decides."""
+    return {command: _route(plan, command, decider) for command, decider in plan.deciders.items()}
+
+
+def _route(plan: AggregatePlan, command: type[Command], decider: Decider) -> Route:
+    cls = plan.cls
+    own_boundary = overrides(cls, "boundary")
+    if overrides(cls, "start") or own_boundary:
+        key = _key_by_start(cls)
+    else:
+        key = _key_by_tags(cls, tuple(field.field for field in plan.tags))
+    tags, types = plan.tags, evolved_types(cls)
+
+    def boundary(state: Aggregate) -> EventQuery | None:
+        if own_boundary:
+            return state.boundary()
+        return default_boundary(state, tags, types) if types else None
+
+    return Route(
+        name=contract_of(command).name, plan=plan, decider=decider, key=key, start=cls.start, boundary=boundary
+    )
+
+
+def _key_by_tags(cls: type[Aggregate], names: tuple[str, ...]) -> Callable[[Any], Hashable]:
+    if not names:
+        return lambda _command: cls
+    values = attrgetter(*names)
+
+    def key(command: Any) -> Hashable:
+        found = values(command)
+        if type(found) is not str:
+            found = msgspec.json.encode(found, order="deterministic")
+        return cls, found
+
+    return key
+
+
+def _key_by_start(cls: type[Aggregate]) -> Callable[[Any], Hashable]:
+    def key(command: Any) -> Hashable:
+        state = cls.start(command)
+        return cls, msgspec.json.encode(state, order="deterministic"), state.boundary()
+
+    return key

@@ -1,0 +1,374 @@
+"""Every error Headwater raises, in one tree. Reads: nothing. Read next: messages.py.
+
+    HeadwaterError
+    ├── WiringError                (TypeError)        the application is put together wrongly
+    ├── MissingExtra               (ImportError)      an optional dependency is not installed
+    ├── WrongApp                   (LookupError)      no app is found under that ``module:attribute``
+    ├── ContractError              (TypeError)
+    │   ├── ContractChanged                           a message changed in a way that breaks what is stored
+    │   └── HandlerContractError                      a decider or handler returned what it must not return
+    ├── MessageError               (ValueError)
+    │   ├── MalformedMessage                          the bytes are not JSON
+    │   ├── InvalidMessage                            JSON, but not a valid message: every fault with its pointer
+    │   ├── UnknownMessage         (LookupError)      no message of that name
+    │   └── UndecodableEvent                          a stored event does not fit its class
+    ├── Refused                                       a business rule said no
+    ├── Forbidden                  (PermissionError)  the actor may not
+    ├── ConcurrencyError                              others kept changing the boundary
+    │   └── ExpectationFailed                         the boundary is not where the caller expected it
+    ├── IdempotencyMismatch        (ValueError)       one idempotency key, two different commands
+    ├── EvolutionError             (RuntimeError)     an aggregate could not fold a stored event
+    ├── QueryError                 (ValueError)
+    │   ├── UnknownField           (LookupError)      a filter or sort name that the contract does not have
+    │   ├── InvalidCursor                             a page cursor that was not made by this query
+    │   └── InvalidFilter                             an operator or value that does not fit its field
+    ├── ReadOnlyViolation          (PermissionError)  a query tried to write
+    ├── ProjectionError            (RuntimeError)
+    │   ├── ProjectionFailed                          a projection stopped on an event
+    │   ├── MissingRow             (LookupError)      an event changes a row that is not there
+    │   └── ProjectionBehind       (TimeoutError)     the read model has not reached the wanted position yet
+    └── StoreError                 (OSError)
+        ├── UnsupportedUrl         (ValueError)       no backend for that URL
+        ├── InvalidAppend          (ValueError)       an append that no store accepts
+        ├── DuplicateEventId       (ValueError)       an event id that is already stored elsewhere
+        ├── StoreClosed                               the store was closed
+        ├── StoreBusy              (TimeoutError)     the queue or the file lock did not free in time
+        ├── StoreFull                                 no space left
+        ├── StoreReadOnly          (PermissionError)  the file or directory cannot be written
+        ├── StoreCorrupt                              the file is not a log, or is damaged
+        ├── StoreIOError                              the disk or connection failed; nothing was stored
+        ├── OutcomeUnknown                            the commit may or may not have happened; repeat with the same ids
+        ├── SchemaTooNew                              written by a newer Headwater
+        └── SchemaOutdated                            written by an older Headwater and may not be migrated here
+
+Each class has a stable ``code`` (used in problem documents and logs), typed fields, and a ``remedy``: what to do.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import msgspec
+
+
+class HeadwaterError(Exception):
+    """The root. ``code`` is stable, ``message`` is for people, ``remedy`` says what to do, ``fields`` are the facts."""
+
+    code: ClassVar[str] = "headwater-error"
+    remedy: str = ""
+
+    def __init__(self, message: str, *, remedy: str = "", **fields: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        if remedy:
+            self.remedy = remedy
+        self.fields = fields
+        for name, value in fields.items():
+            setattr(self, name, value)
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.remedy})" if self.remedy else self.message
+
+
+# -- putting an application together -----------------------------------------------------------------------------------
+
+
+class WiringError(HeadwaterError, TypeError):
+    """The parts of an application do not fit together. ``faults`` lists every fault, not only the first."""
+
+    code = "wiring-error"
+    faults: tuple[str, ...]
+
+    def __init__(self, faults: tuple[str, ...], *, app: str = "") -> None:
+        head = f"app {app!r} cannot be put together" if app else "this part cannot be used"
+        super().__init__("\n  - ".join((f"{head}: {len(faults)} fault(s)", *faults)), faults=faults)
+
+
+class MissingExtra(HeadwaterError, ImportError):
+    """An optional dependency is absent. ``extra`` is the name to install."""
+
+    code = "missing-extra"
+    extra: str
+
+    def __init__(self, extra: str, package: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs {package}, which is not installed",
+            remedy=f"pip install 'headwater[{extra}]'",
+            extra=extra,
+            package=package,
+        )
+
+
+class WrongApp(HeadwaterError, LookupError):
+    """A ``module:attribute`` text under which no app is found: ``reference`` is that text."""
+
+    code = "wrong-app"
+    reference: str
+
+    def __init__(self, reference: str, what: str, *, remedy: str = "") -> None:
+        super().__init__(f"app {reference!r} {what}", remedy=remedy, reference=reference)
+
+
+class ContractError(HeadwaterError, TypeError):
+    """A contract between the framework and a message or handler is broken."""
+
+    code = "contract-error"
+
+
+class ContractChanged(ContractError):
+    """Messages differ from the lock file in a way that breaks stored data or callers. ``changes`` names each one."""
+
+    code = "contract-changed"
+    changes: tuple[str, ...]
+
+
+class HandlerContractError(ContractError):
+    """A decider returned something that is not an event, or a command handler returned domain data."""
+
+    code = "handler-contract"
+
+
+# -- messages ----------------------------------------------------------------------------------------------------------
+
+
+class MessageError(HeadwaterError, ValueError):
+    """A message could not be read."""
+
+    code = "message-error"
+
+
+class MalformedMessage(MessageError):
+    """The bytes are not JSON."""
+
+    code = "malformed-message"
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """One fault in a message: a JSON pointer (RFC 6901) and what is wrong there."""
+
+    pointer: str
+    detail: str
+
+
+class InvalidMessage(MessageError):
+    """The JSON does not fit the message. ``errors`` holds every fault, each a ``FieldError``."""
+
+    code = "invalid-message"
+    name: str
+    errors: tuple[FieldError, ...]
+
+    def __init__(self, name: str, errors: tuple[FieldError, ...]) -> None:
+        shown = "; ".join(f"{e.pointer or '/'}: {e.detail}" for e in errors)
+        super().__init__(f"{name} is not valid: {shown}", name=name, errors=errors)
+
+
+class UnknownMessage(MessageError, LookupError):
+    """No message of that name. ``nearest`` is the closest known name, if any is close."""
+
+    code = "unknown-message"
+    name: str
+    nearest: str | None
+
+    def __init__(self, kind: str, name: str, nearest: str | None = None) -> None:
+        hint = f"did you mean {nearest}?" if nearest else ""
+        super().__init__(f"no {kind} is called {name!r}", remedy=hint, kind=kind, name=name, nearest=nearest)
+
+
+class UndecodableEvent(MessageError):
+    """A stored event does not fit its class, even after upcasting. ``position`` says which event."""
+
+    code = "undecodable-event"
+
+
+# -- commands ----------------------------------------------------------------------------------------------------------
+
+
+class Refused(HeadwaterError):
+    """A business rule refused the command. ``reason`` is the rule's own slug, ``fields`` what the caller may need."""
+
+    code = "refused"
+    reason: str
+
+    def __init__(self, reason: str, message: str = "", **fields: Any) -> None:
+        super().__init__(message or reason.replace("-", " "))
+        self.reason = reason
+        self.fields = fields
+
+
+class Forbidden(HeadwaterError, PermissionError):
+    """The actor may not send this command or ask this query."""
+
+    code = "forbidden"
+
+
+class ConcurrencyError(HeadwaterError):
+    """Others changed the boundary on every try. Nothing was stored; the command may be sent again."""
+
+    code = "concurrency-conflict"
+    remedy = "send the command again"
+
+
+class ExpectationFailed(ConcurrencyError):
+    """The boundary is not at the position the caller expected: ``expected`` and ``actual`` positions."""
+
+    code = "expectation-failed"
+    remedy = "read the current state, decide again, and send with its position"
+
+
+class IdempotencyMismatch(HeadwaterError, ValueError):
+    """The idempotency key was already used for a different command."""
+
+    code = "idempotency-mismatch"
+    remedy = "use a fresh key for a different command"
+
+
+class EvolutionError(HeadwaterError, RuntimeError):
+    """An aggregate's ``evolve`` failed on a stored event."""
+
+    code = "evolution-error"
+
+
+# -- queries and projections -------------------------------------------------------------------------------------------
+
+
+class QueryError(HeadwaterError, ValueError):
+    """A query asks for something its contract does not offer."""
+
+    code = "query-error"
+
+
+class UnknownField(QueryError, LookupError):
+    """A filter or sort name the contract does not have. ``allowed`` lists the right ones."""
+
+    code = "unknown-field"
+
+
+class InvalidCursor(QueryError):
+    """A page cursor that was damaged or made for another query or sort."""
+
+    code = "invalid-cursor"
+    remedy = "start again without a cursor"
+
+
+class InvalidFilter(QueryError):
+    """An operator or value that does not fit its field."""
+
+    code = "invalid-filter"
+
+
+class ReadOnlyViolation(HeadwaterError, PermissionError):
+    """A query handler tried to write. Queries never change anything."""
+
+    code = "read-only"
+    remedy = "change state with a command, read models with a projection"
+
+
+class ProjectionError(HeadwaterError, RuntimeError):
+    """A projection cannot go on or cannot answer."""
+
+    code = "projection-error"
+
+
+class ProjectionFailed(ProjectionError):
+    """A projection stopped on an event: ``projection``, ``position``, and the cause as ``__cause__``."""
+
+    code = "projection-failed"
+
+
+class MissingRow(ProjectionError, LookupError):
+    """An event changes a row that is not there."""
+
+    code = "missing-row"
+    remedy = "annotate the parameter `row: Row | None` if the row may be absent"
+
+
+class ProjectionBehind(ProjectionError, TimeoutError):
+    """The read model has not reached the wanted position: ``projection``, ``wanted``, ``reached`` (positions)."""
+
+    code = "projection-behind"
+    remedy = "ask again shortly, or accept an older answer"
+
+
+# -- stores ------------------------------------------------------------------------------------------------------------
+
+
+class StoreError(HeadwaterError, OSError):
+    """An event store or read store could not do what was asked."""
+
+    code = "store-error"
+
+
+class UnsupportedUrl(StoreError, ValueError):
+    """No backend for that URL, or an option the backend does not know."""
+
+    code = "unsupported-url"
+
+
+class InvalidAppend(StoreError, ValueError):
+    """An append that no store accepts: empty, a wrong type, a tag that is no tag."""
+
+    code = "invalid-append"
+
+
+class DuplicateEventId(StoreError, ValueError):
+    """An event id is already stored, and this is not an exact repeat of that append."""
+
+    code = "duplicate-event-id"
+
+
+class StoreClosed(StoreError):
+    """The store was closed before or while it was asked. Nothing was stored."""
+
+    code = "store-closed"
+
+
+class StoreBusy(StoreError, TimeoutError):
+    """Another process held the file, or the queue stayed full, for longer than the time-out. Nothing was stored."""
+
+    code = "store-busy"
+
+
+class StoreFull(StoreError):
+    """No space left. Nothing was stored; reads go on, and appends work again once there is space."""
+
+    code = "store-full"
+    remedy = "free disk space; no restart is needed"
+
+
+class StoreReadOnly(StoreError, PermissionError):
+    """The file or its directory cannot be written."""
+
+    code = "store-read-only"
+
+
+class StoreCorrupt(StoreError):
+    """The file is not a Headwater store, or it is damaged."""
+
+    code = "store-corrupt"
+
+
+class StoreIOError(StoreError):
+    """The disk or the connection failed before the commit. Nothing was stored."""
+
+    code = "store-io-error"
+
+
+class OutcomeUnknown(StoreError):
+    """The commit may or may not have happened. Repeating the append with the same event ids is safe."""
+
+    code = "outcome-unknown"
+    remedy = "repeat the append with the same event ids"
+
+
+class SchemaTooNew(StoreError):
+    """The store was written by a newer Headwater: ``found`` and ``known`` schema versions."""
+
+    code = "schema-too-new"
+    remedy = "upgrade Headwater"
+
+
+class SchemaOutdated(StoreError):
+    """The store was written by an older Headwater and may not be migrated here."""
+
+    code = "schema-outdated"
+    remedy = "run `headwater migrate`, or open with migrations allowed"

@@ -1,0 +1,143 @@
+"""What an application says: commands, queries, events, and what travels with them.
+
+Reads: clock.py, ids.py. Read next: aggregates.py (who decides), read_models.py (who projects).
+
+Messages are frozen, keyword-only ``msgspec.Struct`` classes. The type name, its version and the metadata travel in
+the envelope, never in the body, so a body is plain JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, ClassVar, Generic, TypeVar
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+T = TypeVar("T")
+E = TypeVar("E", bound="Event", covariant=True)
+M = TypeVar("M", bound="type[Message]")
+
+__all__ = [
+    "Command",
+    "Contract",
+    "Event",
+    "Message",
+    "Meta",
+    "Metadata",
+    "Query",
+    "Receipt",
+    "Recorded",
+    "Tag",
+    "contract",
+    "contract_of",
+]
+
+
+class Tag:
+    """Marks a field as what an event is about: ``Annotated[str, Tag("incident")]`` gives the tag ``incident:INC1``.
+
+    A list field gives a tag per element, ``None`` gives none. Allowed values: ``str``, ``int``, ``UUID``, ``date``,
+    ``Enum``. The name is a plain word without ``:``.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        if not name or ":" in name:
+            msg = f"a tag name is a plain word without ':', not {name!r}"
+            raise ValueError(msg)
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"Tag({self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tag) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash((Tag, self.name))
+
+
+class Contract(msgspec.Struct, frozen=True):
+    """The stable identity of a message: the ``name`` and ``version`` that are stored, and ``aliases`` it had before."""
+
+    name: str
+    version: int = 1
+    aliases: tuple[str, ...] = ()
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """The root of commands, queries and events."""
+
+    __contract__: ClassVar[Contract | None] = None
+
+
+class Command(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An intent in the imperative (``ResolveIncident``): carries all it needs, may be refused, returns no data."""
+
+
+class Query(Message, Generic[T], frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A request for data (``FindIncidents``): ``Query[T]`` is answered with a ``T`` and never changes anything."""
+
+
+class Event(Message, frozen=True, kw_only=True):
+    """A fact in the past tense (``IncidentResolved``). Unknown fields are ignored, so old readers read new events."""
+
+
+def contract(name: str, *, version: int = 1, aliases: Sequence[str] = ()) -> Callable[[M], M]:
+    """Give a message a stable name of its own, a version, and the names it had before.
+
+    Without it a message is called like its class, version 1. Renaming an event class is safe with either
+    ``@contract("OldName")`` (keep storing the old name) or ``@contract("NewName", aliases=["OldName"])``.
+    """
+
+    def mark(cls: M) -> M:
+        cls.__contract__ = Contract(name, version, tuple(aliases))
+        return cls
+
+    return mark
+
+
+def contract_of(cls: type[Message]) -> Contract:
+    """The contract of a message class: its own, or its class name at version 1 (contracts are not inherited)."""
+    own = cls.__dict__.get("__contract__")
+    return own if isinstance(own, Contract) else Contract(cls.__name__)
+
+
+class Metadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What travels with an event: its ``id`` and ``recorded_at`` (aware, UTC; both filled in when it is read), who sent
+    the command, for which tenant, and because of what."""
+
+    id: UUID | None = None
+    recorded_at: datetime | None = None
+    actor: str | None = None
+    tenant: str | None = None
+    correlation: str | None = None
+    causation: str | None = None
+    command: str | None = None
+    command_hash: str | None = None
+    extra: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Recorded(msgspec.Struct, Generic[E], frozen=True):
+    """An event as it stands in the log: the ``event``, its ``position`` (from 1), ``recorded_at`` (aware, UTC) and
+    ``metadata``."""
+
+    event: E
+    position: int
+    recorded_at: datetime
+    metadata: Metadata
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What a command answers. No domain data.
+
+    ``position`` is that of its last event (or of the log, if it raised none); ``replayed`` says whether this was a
+    repeat of an earlier command with the same idempotency key.
+    """
+
+    position: int
+    replayed: bool = False

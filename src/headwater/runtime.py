@@ -1,0 +1,195 @@
+"""Runtime: an opened application. Each verb here is one station or a thin way to it.
+
+Reads: commands/executor.py, queries/asking.py, followers/. Read next: app.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from headwater.clock import Clock
+from headwater.commands.executor import NOWHERE, Executor, Origin, authorise
+from headwater.event_store.protocol import EventStore
+from headwater.followers import Follower, Progress, ProjectionStatus
+from headwater.messages import Command, Query, Receipt
+from headwater.queries.asking import Answer, Asker
+from headwater.read_store import ReadStore
+
+if TYPE_CHECKING:
+    from headwater.app import App
+
+T = TypeVar("T")
+_DEFAULT_WAIT_SECONDS = 5.0
+
+
+class Runtime:
+    """An opened application: execute commands, ask queries, look at its stores."""
+
+    def __init__(
+        self,
+        app: App,
+        event_store: EventStore,
+        read_store: ReadStore,
+        clock: Clock,
+        executor: Executor,
+        asker: Asker,
+        follower: Follower,
+        progress: Progress,
+    ) -> None:
+        self.app = app
+        self.catalogue = app.catalogue
+        self.codec = app.codec
+        self.event_store = event_store
+        self.read_store = read_store
+        self.clock = clock
+        self.progress = progress
+        self._executor = executor
+        self._asker = asker
+        self._follower = follower
+
+    def execute(
+        self,
+        command: Command,
+        *,
+        expect: int | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+        tenant: str | None = None,
+        correlation: str | None = None,
+        causation: str | None = None,
+    ) -> Coroutine[Any, Any, Receipt]:
+        """Carry out a command; the receipt comes back once its events are durable.
+
+        ``expect`` is the position of the last change the caller saw (0: none yet). With an ``idempotency_key`` a repeat
+        returns the first receipt. The rest goes into the events' metadata.
+
+        Raises ``InvalidMessage``, ``Forbidden``, ``Refused``, ``ExpectationFailed``, ``ConcurrencyError``,
+        ``IdempotencyMismatch``, or a ``StoreError``.
+        """
+        valid = self.codec.validated(command)
+        if (
+            expect is None
+            and idempotency_key is None
+            and actor is None
+            and tenant is None
+            and correlation is None
+            and causation is None
+        ):
+            return self._executor.execute(valid, NOWHERE)
+        origin = Origin(actor, tenant, correlation, causation, idempotency_key, expect)
+        return self._executor.execute(valid, origin)
+
+    def execute_json(
+        self, name: str, body: bytes, origin: Origin = NOWHERE
+    ) -> Coroutine[Any, Any, Receipt]:
+        """Decode, validate and carry out a command as it came over the wire: what the doors call.
+
+        Raises ``UnknownMessage``, ``MalformedMessage``, and what ``execute`` raises.
+        """
+        return self._executor.execute(self.codec.decode_command(name, body), origin)
+
+    async def ask(
+        self,
+        query: Query[T],
+        *,
+        after: Receipt | int | None = None,
+        max_staleness: float | None = None,
+        timeout: float = _DEFAULT_WAIT_SECONDS,
+        actor: str | None = None,
+    ) -> T:
+        """The answer to a query. ``after`` waits until the read models include that receipt (or position).
+
+        ``max_staleness`` (seconds) waits until they are at most that old; ``timeout`` (seconds) bounds the wait, then
+        ``ProjectionBehind`` is raised. Also raises ``Forbidden`` and ``QueryError``.
+        """
+        answer = await self.answer(query, after=after, max_staleness=max_staleness, timeout=timeout, actor=actor)
+        return answer.value
+
+    async def answer(
+        self,
+        query: Query[T],
+        *,
+        after: Receipt | int | None = None,
+        max_staleness: float | None = None,
+        timeout: float = _DEFAULT_WAIT_SECONDS,
+        actor: str | None = None,
+    ) -> Answer[T]:
+        """Like ``ask``, with the ``position`` the answer stands at and its ``age_seconds``."""
+        if self.app.authorise is not None:
+            await authorise(self.app.authorise, query, actor)
+        position = after.position if isinstance(after, Receipt) else after
+        return await self._asker.answer(query, after=position, max_staleness=max_staleness, timeout=timeout)
+
+    async def caught_up(self, position: int | None = None, *, timeout: float = _DEFAULT_WAIT_SECONDS) -> int:
+        """Wait until every projection includes that position (default: the log's head now); returns the position.
+
+        Raises ``ProjectionBehind`` after ``timeout`` seconds, ``ProjectionFailed`` if one has stopped.
+        """
+        wanted = await self.event_store.head() if position is None else position
+        await self._follower.caught_up(wanted, timeout)
+        return wanted
+
+    async def projections(self) -> Sequence[ProjectionStatus]:
+        """How far each projection is, and what stopped it if it failed."""
+        return await self._follower.status()
+
+    async def rebuild(self, projection: str) -> None:
+        """Build a projection's rows anew from the whole log. Raises ``UnknownMessage`` for a name it does not have."""
+        await self._follower.rebuild(projection)
+
+
+class BlockingRuntime:
+    """The same application for code without an event loop: each call waits for its result."""
+
+    def __init__(self, runtime: Runtime, loop: asyncio.AbstractEventLoop) -> None:
+        self.runtime = runtime
+        self._loop = loop
+
+    def execute(self, command: Command, **terms: Any) -> Receipt:
+        """See ``Runtime.execute``."""
+        return self._wait(self.runtime.execute(command, **terms))
+
+    def ask(self, query: Query[T], **terms: Any) -> T:
+        """See ``Runtime.ask``."""
+        return self._wait(self.runtime.ask(query, **terms))
+
+    def answer(self, query: Query[T], **terms: Any) -> Answer[T]:
+        """See ``Runtime.answer``."""
+        return self._wait(self.runtime.answer(query, **terms))
+
+    def caught_up(self, position: int | None = None, *, timeout: float = _DEFAULT_WAIT_SECONDS) -> int:
+        """See ``Runtime.caught_up``."""
+        return self._wait(self.runtime.caught_up(position, timeout=timeout))
+
+    def projections(self) -> Sequence[ProjectionStatus]:
+        """See ``Runtime.projections``."""
+        return self._wait(self.runtime.projections())
+
+    def rebuild(self, projection: str) -> None:
+        """See ``Runtime.rebuild``."""
+        self._wait(self.runtime.rebuild(projection))
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+@contextmanager
+def run_blocking(opened: AbstractAsyncContextManager[Runtime]) -> Iterator[BlockingRuntime]:
+    """Enter an opened application on an event loop in a thread of its own, and leave it there too."""
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        thread = threading.Thread(target=loop.run_forever, name="headwater-loop", daemon=True)
+        thread.start()
+        try:
+            runtime = asyncio.run_coroutine_threadsafe(opened.__aenter__(), loop).result()
+            try:
+                yield BlockingRuntime(runtime, loop)
+            finally:
+                asyncio.run_coroutine_threadsafe(opened.__aexit__(None, None, None), loop).result()
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()

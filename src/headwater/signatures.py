@@ -1,0 +1,80 @@
+"""What a registered function asks for, read from its annotations once. Reads: errors.py. Read next: aggregates.py."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Callable, Iterable, Iterator
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import msgspec
+
+from headwater.clock import Now
+
+
+class Parameter(msgspec.Struct, frozen=True):
+    """One parameter: its ``name``, resolved ``annotation``, and whether it has a default."""
+
+    name: str
+    annotation: Any
+    required: bool
+
+    @property
+    def wants_now(self) -> bool:
+        """Whether this parameter is to be given the time of the decision."""
+        return bool(self.annotation == Now)
+
+
+class Signature(msgspec.Struct, frozen=True):
+    """A function's parameters (without ``self``) and what it returns (``inspect.Parameter.empty`` if it does not say)."""
+
+    where: str
+    parameters: tuple[Parameter, ...]
+    returns: Any
+
+
+def read_signature(function: Callable[..., Any], *, method: bool) -> Signature | str:
+    """The signature with annotations resolved, or the fault that prevents it."""
+    where = getattr(function, "__qualname__", repr(function))
+    try:
+        hints = typing.get_type_hints(function, include_extras=True)
+    except (NameError, TypeError, AttributeError) as error:
+        return f"{where}: its annotations cannot be resolved ({error}); define the named types at module level"
+    listed = list(inspect.signature(function).parameters.values())[1 if method else 0 :]
+    for parameter in listed:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            return f"{where}: *{parameter.name} cannot be filled in; name what is needed"
+        if parameter.name not in hints:
+            return f"{where}: parameter {parameter.name!r} has no annotation"
+    return Signature(
+        where,
+        tuple(Parameter(p.name, hints[p.name], p.default is p.empty) for p in listed),
+        hints.get("return", inspect.Parameter.empty),
+    )
+
+
+def leaves(annotation: Any) -> Iterator[Any]:
+    """The classes a return annotation may yield: unions and containers are opened, ``None`` is left out."""
+    origin = get_origin(annotation)
+    if any(annotation is nothing for nothing in (None, type(None), Ellipsis, inspect.Parameter.empty)):
+        return
+    if origin is Annotated:
+        yield from leaves(get_args(annotation)[0])
+    elif origin is Union or origin is types.UnionType or (isinstance(origin, type) and issubclass(origin, Iterable)):
+        for part in get_args(annotation):
+            yield from leaves(part)
+    else:
+        yield annotation
+
+
+def is_kind(annotation: Any, root: type) -> bool:
+    """Whether an annotation is a class below ``root``, and not ``root`` itself."""
+    return isinstance(annotation, type) and issubclass(annotation, root) and annotation is not root
+
+
+def alternatives(annotation: Any) -> tuple[Any, ...]:
+    """The members of a union, or the annotation itself."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return get_args(annotation)
+    return (annotation,)
