@@ -1,0 +1,1 @@
+"""The files that ``headwater new`` writes; ``$name`` stands for the project's name."""

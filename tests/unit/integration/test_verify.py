@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from headwater.event_store.protocol import ALL, EventQuery, RecordedEvent, Slice
+from headwater.integration.verify import verify_log
+
+
+def event(position, *, tags=("order:1",), data=b"{}", metadata=b"{}", number=None):
+    raw_id = UUID(int=number or position).bytes
+    return RecordedEvent(position, "OrderPlaced", 1, data, tags, metadata, raw_id, 1_700_000_000_000_000)
+
+
+class Shelf:
+    """As much of an event store as verification reads; ``lost`` are (tag, position) pairs the index does not have."""
+
+    def __init__(self, *events, head=None, lost=()):
+        self._events = events
+        self._head = len(events) if head is None else head
+        self._lost = lost
+
+    async def head(self):
+        return self._head
+
+    async def read(self, query: EventQuery = ALL, *, after=0, limit=None, backwards=False):
+        tags = [tag for item in query.items for tag in item.tags]
+        found = [e for e in self._events if e.position > after and query.matches(e.type, e.tags)]
+        indexed = [e for e in found if not any((tag, e.position) in self._lost for tag in tags)]
+        return Slice(indexed[:limit], self._head)
+
+
+def failed(outcome):
+    return {check.name: check.faults for check in outcome.checks if not check.passed}
+
+
+async def test_a_whole_log_passes_with_its_figures():
+    """Nothing is found in a log that is whole, and its size is told."""
+    outcome = await verify_log(Shelf(event(1), event(2, tags=("order:1", "customer:7")), event(3, tags=())))
+    assert outcome.passed
+    assert outcome.head == 3
+    assert outcome.figures == {"events": 3, "types": 1, "tags": 2, "bytes": 6}
+
+
+async def test_an_empty_log_is_whole():
+    """No events, no faults."""
+    assert (await verify_log(Shelf())).passed
+
+
+@pytest.mark.parametrize(
+    ("shelf", "check", "fault"),
+    [
+        (Shelf(event(1), event(3), head=3), "positions are gapless", "3 follows 1"),
+        (Shelf(event(1), head=2), "positions are gapless", "the last event is 1, the head is 2"),
+        (Shelf(event(1, number=9), event(2, number=9)), "event ids are unique", "2: the id"),
+        (Shelf(event(1, data=b"{")), "bodies are JSON", "1: Input data was truncated"),
+        (Shelf(event(1, data=b'"\xff"')), "bodies are JSON", "1: "),
+        (Shelf(event(1, metadata=b"")), "metadata is JSON", "1: "),
+        (
+            Shelf(event(1), event(2), lost=[("order:1", 2)]),
+            "the tag index is equal to the events' tags",
+            "order:1: 2 events carry it, the index finds 1",
+        ),
+    ],
+)
+async def test_each_kind_of_damage_is_found_and_named(shelf, check, fault):
+    """Exactly the check of that damage fails, and says where."""
+    found = failed(await verify_log(shelf))
+    assert list(found) == [check]
+    assert found[check][0].startswith(fault)
+
+
+async def test_many_faults_are_counted_and_the_first_are_shown():
+    """A thousand faults do not fill the screen."""
+    outcome = await verify_log(Shelf(*(event(n, data=b"{") for n in range(1, 101))))
+    bodies = next(check for check in outcome.checks if check.name == "bodies are JSON")
+    assert (bodies.fault_count, len(bodies.faults)) == (100, 20)
+
+
+async def test_events_that_come_meanwhile_do_not_disturb():
+    """Only what stood in the log at the start is checked."""
+    outcome = await verify_log(Shelf(event(1), event(2), event(3), head=2))
+    assert outcome.passed
+    assert outcome.figures["events"] == 2
