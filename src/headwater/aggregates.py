@@ -57,10 +57,11 @@ def decide(function: F, /) -> F: ...
 @overload
 def decide(*, when: When) -> Callable[[F], F]: ...
 def decide(function: F | None = None, /, *, when: When | None = None) -> F | Callable[[F], F]:
-    """Mark the method that decides a command: ``def open(self, command: OpenIncident) -> IncidentOpened``.
+    """Mark the method that decides a command, as in ``def open(self, command: OpenIncident) -> IncidentOpened``.
 
-    It returns one event, several, or ``None``, or raises ``Refused``. It may also ask for ``now: Now`` and for services,
-    by annotation. ``when`` says whether the command is on offer in this state: true, false, or the reason why not.
+    It returns one event, several, or ``None``, or raises ``Refused``. It may also ask for ``now: Now`` and for
+    services, by annotation. ``when`` says whether the command is on offer in this state: true, false, or the reason why
+    not.
     """
 
     def mark(marked: F) -> F:
@@ -98,7 +99,9 @@ class Decider(msgspec.Struct, frozen=True):
             return None
         return verdict if isinstance(verdict, str) else f"{contract_of(self.command).name} is not possible now"
 
-    def decide(self, state: Aggregate, command: Command, now: Callable[[], datetime], services: Any) -> tuple[Event, ...]:
+    def decide(
+        self, state: Aggregate, command: Command, now: Callable[[], datetime], services: Any
+    ) -> tuple[Event, ...]:
         """The events that follow. Raises ``Refused``, or ``HandlerContractError`` if something else came back."""
         if self.when is not None and (reason := self.reason_against(state)) is not None:
             raise Refused("not-available", reason, command=contract_of(self.command).name)
@@ -116,7 +119,8 @@ def events_of(decided: Any, where: str) -> tuple[Event, ...]:
     """What a decider returned, as a tuple of events. Anything else is a ``HandlerContractError``."""
     if decided is None:
         return ()
-    events = tuple(decided) if isinstance(decided, Iterable) and not isinstance(decided, str | bytes | dict) else (decided,)
+    several = isinstance(decided, Iterable) and not isinstance(decided, str | bytes | dict)
+    events = tuple(decided) if several else (decided,)
     for event in events:
         if not isinstance(event, Event):
             raise HandlerContractError(
@@ -167,7 +171,8 @@ def aggregate_plan(cls: type[Aggregate]) -> AggregatePlan:
         if isinstance(decider, str):
             faults.append(decider)
         elif decider.command in deciders:
-            faults.append(f"{decider.where}: {decider.command.__name__} is already decided by {deciders[decider.command].where}")
+            other = deciders[decider.command].where
+            faults.append(f"{decider.where}: {decider.command.__name__} is already decided by {other}")
         else:
             deciders[decider.command] = decider
     for method in _marked_methods(cls, _EVOLVES):

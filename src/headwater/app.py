@@ -37,8 +37,8 @@ class App:
     """An application: its name and its parts, nothing discovered by magic.
 
     ``parts`` are aggregates, projections, query handlers (``@answers``), command handlers (``@handles``), upcasters and
-    further message classes. ``services`` are given to deciders and handlers by annotation. ``authorise`` is asked before
-    each command and query. Raises ``WiringError`` with every fault at once.
+    further message classes. ``services`` are given to deciders and handlers by annotation. ``authorise`` is asked
+    before each command and query. Raises ``WiringError`` with every fault at once.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class App:
     ) -> AsyncIterator[Runtime]:
         """Open the stores and run: ``async with app.open("sqlite:///desk.db") as desk``.
 
-        ``read_store`` is the URL of the read store (default: beside the log). ``follow=False`` runs no projections here.
+        ``read_store`` is the URL of the read store (default: beside the log). ``follow=False`` runs no projections.
         ``migrate=False`` refuses a store of an older schema instead of upgrading it. ``cache_size`` is how many
         aggregates' states are kept in memory. Raises ``UnsupportedUrl`` and other ``StoreError``.
         """
@@ -109,7 +109,7 @@ class App:
     @asynccontextmanager
     async def test(self, *, now: datetime | None = None) -> AsyncIterator[TestRuntime]:
         """The application in memory with a clock in your hand, for tests: see ``headwater.testing``."""
-        from headwater.testing.app import test_runtime  # noqa: PLC0415  testing stands above and is loaded on demand
+        from headwater.testing.app import test_runtime  # testing stands above, loaded on demand
 
         async with test_runtime(self, now=now) as runtime:
             yield runtime

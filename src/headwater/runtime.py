@@ -9,21 +9,29 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from headwater.catalogue import Catalogue
 from headwater.clock import Clock
-from headwater.commands.executor import NOWHERE, Executor, Origin, authorise
+from headwater.codec import Codec
+from headwater.commands.executor import NOWHERE, Authorise, Executor, Origin, authorise
 from headwater.event_store.protocol import EventStore
 from headwater.followers import Follower, Progress, ProjectionStatus
 from headwater.messages import Command, Query, Receipt
 from headwater.queries.asking import Answer, Asker
 from headwater.read_store import ReadStore
 
-if TYPE_CHECKING:
-    from headwater.app import App
-
 T = TypeVar("T")
 _DEFAULT_WAIT_SECONDS = 5.0
+
+
+class Application(Protocol):
+    """What a runtime needs of its ``App``."""
+
+    name: str
+    catalogue: Catalogue
+    codec: Codec
+    authorise: Authorise | None
 
 
 class Runtime:
@@ -31,7 +39,7 @@ class Runtime:
 
     def __init__(
         self,
-        app: App,
+        app: Application,
         event_store: EventStore,
         read_store: ReadStore,
         clock: Clock,
@@ -83,9 +91,7 @@ class Runtime:
         origin = Origin(actor, tenant, correlation, causation, idempotency_key, expect)
         return self._executor.execute(valid, origin)
 
-    def execute_json(
-        self, name: str, body: bytes, origin: Origin = NOWHERE
-    ) -> Coroutine[Any, Any, Receipt]:
+    def execute_json(self, name: str, body: bytes, origin: Origin = NOWHERE) -> Coroutine[Any, Any, Receipt]:
         """Decode, validate and carry out a command as it came over the wire: what the doors call.
 
         Raises ``UnknownMessage``, ``MalformedMessage``, and what ``execute`` raises.

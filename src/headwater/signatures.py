@@ -27,7 +27,7 @@ class Parameter(msgspec.Struct, frozen=True):
 
 
 class Signature(msgspec.Struct, frozen=True):
-    """A function's parameters (without ``self``) and what it returns (``inspect.Parameter.empty`` if it does not say)."""
+    """A function's parameters (without ``self``), and what it returns (``Parameter.empty`` if it does not say)."""
 
     where: str
     parameters: tuple[Parameter, ...]

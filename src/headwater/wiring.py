@@ -137,8 +137,9 @@ class _Parts:
         projected = {model.__name__ for plan in self.projections for model in plan.models}
         for query in self.queries:
             for model in query.models:
-                if model.__name__ not in projected:
-                    yield f"{query.where} reads {model.__name__}, which no projection fills{_nearest(model.__name__, projected)}"
+                name = model.__name__
+                if name not in projected:
+                    yield f"{query.where} reads {name}, which no projection fills{_nearest(name, projected)}"
 
     def _unserved(self, found: dict[Any, Any], resolver: Callable[[Any], Any] | None) -> Iterator[str]:
         for where, parameter in self._wanted():

@@ -62,9 +62,9 @@ class Origin(msgspec.Struct, frozen=True):
     idempotency_key: str | None = None
     expect: int | None = None
     digest: str | None = None
-    """Of the command that led to this one; a repeat is told from a misused key by it. Default: of the command itself."""
+    """Tells a repeat from a misused key: of the command a handler was given, else of the command itself."""
     marks: tuple[str, ...] = ()
-    """Further tags for the events, set on the last command of a handler: its presence says that all are done."""
+    """Further tags for the events, set on the last command of a handler: they say that all are done."""
 
 
 NOWHERE = Origin()
@@ -278,7 +278,7 @@ async def _pause(conflicts: int, name: str) -> None:
 
 
 def _pause_seconds(tries: int) -> float:
-    return random.uniform(0, min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**tries))  # noqa: S311  jitter
+    return random.uniform(0, min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**tries))
 
 
 def _following(origin: Origin, name: str, terms: _Terms, number: int, *, last: bool) -> Origin:

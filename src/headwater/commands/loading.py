@@ -58,7 +58,7 @@ class Loader:
                 evolver = self._evolvers.get(type(event))
                 if evolver is not None:
                     evolver.method(boundary.state, event)
-        except Exception:
+        except Exception:  # noqa: BLE001  the events are stored: the receipt is due whatever evolve does
             _log.exception("%s could not evolve an event at %s..%s", self._cls.__name__, first, last)
             boundary.forget()
             return
@@ -101,5 +101,3 @@ class Loader:
 
     def _snapshot_key(self, boundary: Boundary) -> str:
         return f"{self._cls.__name__}:{msgspec.json.encode(boundary.query).decode()}"
-
-

@@ -58,10 +58,8 @@ def _key_by_tags(cls: type[Aggregate], names: tuple[str, ...]) -> Callable[[Any]
     values = attrgetter(*names)
 
     def key(command: Any) -> Hashable:
-        found = values(command)
-        if type(found) is not str:
-            found = msgspec.json.encode(found, order="deterministic")
-        return cls, found
+        found: Any = values(command)
+        return cls, found if isinstance(found, str) else msgspec.json.encode(found, order="deterministic")
 
     return key
 
