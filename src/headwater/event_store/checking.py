@@ -1,0 +1,146 @@
+"""What every store refuses before it does anything. Reads: protocol.py. Read next: memory.py.
+
+One append must never fail another one, so whatever could make the storage choke is found here, in the caller's turn.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Any, cast
+from uuid import UUID
+
+import msgspec
+
+from headwater.errors import DuplicateEventId, InvalidAppend
+from headwater.event_store.protocol import ALL, AppendCondition, EventQuery, NewEvent
+
+EVENTS_PER_APPEND = 100_000
+TAGS_PER_EVENT = 256
+DATA_BYTES = 64 << 20
+_NAME_LENGTH = 1_024
+_VERSIONS = 1 << 31
+_UNSTORABLE = {"Cc", "Cs"}
+
+
+def checked(events: Sequence[NewEvent], condition: AppendCondition | None) -> Sequence[NewEvent]:
+    """The events as they may be stored: repeated tags of an event are dropped.
+
+    Raises ``InvalidAppend`` and, if one id is used twice, ``DuplicateEventId``.
+    """
+    given = _as_sequence(events)
+    if condition is not None:
+        _check_condition(condition)
+    if len(given) == 1 and _is_plain(given[0]):
+        return given
+    _check_many(given)
+    return [event if _is_plain(event) else _slowly_checked(event) for event in given]
+
+
+def check_query(query: EventQuery) -> None:
+    """Refuse what is no query. Raises ``InvalidAppend``."""
+    given: Any = query
+    if not isinstance(given, EventQuery):
+        raise InvalidAppend(f"a query is an EventQuery, not {type(given).__name__}")
+    for item in query.items:
+        if not item.types and not item.tags:
+            raise InvalidAppend("a query item needs a type or a tag", remedy="use ALL for every event")
+
+
+def check_reading(query: EventQuery, after: int, limit: int | None) -> None:
+    """Refuse a read that makes no sense. Raises ``InvalidAppend``."""
+    check_query(query)
+    if after < 0 or (limit is not None and limit < 0):
+        raise InvalidAppend("after and limit are not negative", after=after, limit=limit)
+
+
+def _is_plain(event: NewEvent) -> bool:
+    """The quick check, which most events pass; ``False`` asks for the slow one."""
+    tags = event.tags if type(event) is NewEvent else None
+    if type(tags) is not tuple or len(tags) > TAGS_PER_EVENT:
+        return False
+    for tag in tags:
+        if type(tag) is not str or not tag or not tag.isprintable() or len(tag) > _NAME_LENGTH:
+            return False
+    if len(tags) > 1 and len(set(tags)) < len(tags):
+        return False
+    data, metadata, name = event.data, event.metadata, event.type
+    return (
+        type(data) is bytes
+        and type(metadata) is bytes
+        and len(data) + len(metadata) <= DATA_BYTES
+        and type(event.id) is UUID
+        and type(event.version) is int
+        and 0 < event.version < _VERSIONS
+        and type(name) is str
+        and 0 < len(name) <= _NAME_LENGTH
+        and name.isprintable()
+    )
+
+
+def _as_sequence(events: Any) -> Sequence[NewEvent]:
+    if type(events) is list or type(events) is tuple:
+        return cast("Sequence[NewEvent]", events)
+    if isinstance(events, NewEvent):
+        raise InvalidAppend("append takes a sequence of events", remedy="write append([event])")
+    try:
+        return list(events)
+    except TypeError as error:
+        raise InvalidAppend(f"append takes a sequence of events, not {type(events).__name__}") from error
+
+
+def _check_condition(condition: Any) -> None:
+    if not isinstance(condition, AppendCondition):
+        raise InvalidAppend(f"a condition is an AppendCondition, not {type(condition).__name__}")
+    if condition.after < 0:
+        raise InvalidAppend("the condition's after is not negative", after=condition.after)
+    if condition.fail_if is not ALL:
+        check_query(condition.fail_if)
+
+
+def _check_many(events: Sequence[NewEvent]) -> None:
+    if not events:
+        raise InvalidAppend("an append needs at least one event")
+    if len(events) > EVENTS_PER_APPEND:
+        raise InvalidAppend(f"an append of more than {EVENTS_PER_APPEND} events", remedy="append in several steps")
+    ids = [event.id for event in events if isinstance(cast("object", event), NewEvent)]
+    if len(set(ids)) < len(ids):
+        raise DuplicateEventId("two events of one append have the same id", remedy="give each event its own id")
+
+
+def _slowly_checked(event: NewEvent) -> NewEvent:
+    """The complete check of one event, which is returned with each tag once."""
+    given: Any = event
+    if not isinstance(given, NewEvent):
+        raise InvalidAppend(f"an event to append is a NewEvent, not {type(given).__name__}")
+    _check_name("event type", event.type)
+    _check_kind(event, "data", bytes)
+    _check_kind(event, "metadata", bytes)
+    _check_kind(event, "tags", tuple)
+    _check_kind(event, "id", UUID)
+    _check_kind(event, "version", int)
+    for tag in event.tags:
+        _check_name("tag", tag)
+    if not 0 < event.version < _VERSIONS:
+        raise InvalidAppend(f"{event.type} has version {event.version}; versions count from 1")
+    if len(event.data) + len(event.metadata) > DATA_BYTES:
+        raise InvalidAppend(f"{event.type} has more than {DATA_BYTES >> 20} MiB of data", remedy="store a reference")
+    tags = tuple(dict.fromkeys(event.tags))
+    if len(tags) > TAGS_PER_EVENT:
+        raise InvalidAppend(f"{event.type} has more than {TAGS_PER_EVENT} tags")
+    return msgspec.structs.replace(event, tags=tags)
+
+
+def _check_kind(event: NewEvent, field: str, kind: type) -> None:
+    value: object = getattr(event, field)
+    if not isinstance(value, kind):
+        raise InvalidAppend(f"{field} of {event.type} must be {kind.__name__}, not {type(value).__name__}")
+
+
+def _check_name(what: str, name: Any) -> None:
+    if not isinstance(name, str):
+        raise InvalidAppend(f"a {what} is text, not {type(name).__name__}")
+    if not 0 < len(name) <= _NAME_LENGTH:
+        raise InvalidAppend(f"a {what} has 1 to {_NAME_LENGTH} characters, not {len(name)}")
+    if any(unicodedata.category(character) in _UNSTORABLE for character in name):
+        raise InvalidAppend(f"the {what} {name!r} holds a control character or half a surrogate pair")

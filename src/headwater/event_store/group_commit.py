@@ -1,0 +1,200 @@
+"""Gathers appends of many tasks into few hand-overs to one writer thread. Read next: a backend's writer.
+
+Requests of one turn of an event loop are handed over together; the writer takes whatever is there without waiting, and
+answers a whole batch with one wake-up of the loop. What waits is bounded: beyond the bounds ``submit`` waits for room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from queue import Empty, SimpleQueue
+from threading import Lock
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from headwater.errors import StoreClosed
+
+W = TypeVar("W")
+Pending: TypeAlias = "tuple[W, asyncio.Future[Any], _Desk[W], int]"
+_REQUESTS_PER_BATCH = 1_024
+_REQUESTS_WAITING = 4_096
+_BYTES_WAITING = 64 << 20
+
+
+class GroupCommit(Generic[W]):
+    """A bounded queue between any number of event loops and one writer thread.
+
+    A request of type ``W`` is answered with a result or an exception, exactly once.
+    """
+
+    def __init__(self, *, requests: int = _REQUESTS_WAITING, payload_bytes: int = _BYTES_WAITING) -> None:
+        self.requests = requests
+        self.payload_bytes = payload_bytes
+        self._queue: SimpleQueue[list[Pending[W]] | None] = SimpleQueue()
+        self._desks: dict[asyncio.AbstractEventLoop, _Desk[W]] = {}
+        self._lock = Lock()
+        self._closed = False
+
+    # -- on the event loops
+
+    async def submit(self, work: W, size: int) -> Any:
+        """Hand the work over with all else of this turn and return its outcome. ``size`` is its payload in bytes.
+
+        A cancelled caller stops waiting; the work may still be done. Raises ``StoreClosed``, or what the writer found.
+        """
+        loop = asyncio.get_running_loop()
+        desk = self._desks.get(loop)
+        if desk is None:
+            desk = self._desk_of(loop)
+        if desk.is_full or desk.queued:
+            await desk.room()
+        if self._closed:
+            raise closed()
+        return await desk.put(work, size)
+
+    def close(self) -> None:
+        """Take no more. What was handed over or gathered on this loop is still done; then the writer is told to end."""
+        try:
+            desk = self._desks.get(asyncio.get_running_loop())
+        except RuntimeError:
+            desk = None
+        if desk is not None:
+            desk.hand_over()
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._queue.put(None)
+        for other in list(self._desks.values()):
+            other.from_thread(other.turn_away)
+
+    def _desk_of(self, loop: asyncio.AbstractEventLoop) -> _Desk[W]:
+        with self._lock:
+            for known in [known for known in self._desks if known.is_closed()]:
+                del self._desks[known]
+            return self._desks.setdefault(loop, _Desk(self, loop))
+
+    def enqueue(self, gathered: list[Pending[W]]) -> bool:
+        """Pass one turn's requests to the writer; ``False`` if it was already told to end."""
+        with self._lock:
+            if not self._closed:
+                self._queue.put(gathered)
+            return not self._closed
+
+    # -- on the writer thread
+
+    def take(self) -> list[Pending[W]] | None:
+        """Wait for work, then take all that is there. ``None`` when closed and nothing is left."""
+        batch = self._queue.get()
+        if batch is None:
+            return None
+        try:
+            while len(batch) < _REQUESTS_PER_BATCH:
+                more = self._queue.get_nowait()
+                if more is None:
+                    self._queue.put(None)  # end with the next take
+                    break
+                batch += more
+        except Empty:
+            pass
+        return batch
+
+    @staticmethod
+    def answer(batch: Sequence[Pending[W]], outcomes: Sequence[object]) -> None:
+        """Give each request of the batch its outcome; exceptions are raised where the request waits."""
+        desk = batch[0][2]
+        if all(pending[2] is desk for pending in batch):
+            desk.from_thread(desk.settle, batch, outcomes)
+            return
+        for desk in {pending[2] for pending in batch}:
+            own = [(pending, outcome) for pending, outcome in zip(batch, outcomes, strict=True) if pending[2] is desk]
+            desk.from_thread(desk.settle, [pending for pending, _ in own], [outcome for _, outcome in own])
+
+
+class _Desk(Generic[W]):
+    """One event loop's side: what it gathered in this turn, what it has in flight, who waits for room."""
+
+    def __init__(self, owner: GroupCommit[W], loop: asyncio.AbstractEventLoop) -> None:
+        self._owner = owner
+        self._loop = loop
+        self._gathered: list[Pending[W]] = []
+        self._requests = 0
+        self._bytes = 0
+        self.queued: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a request must wait before it may be gathered."""
+        return self._requests >= self._owner.requests or self._bytes >= self._owner.payload_bytes
+
+    async def room(self) -> None:
+        """Wait in line until there is room."""
+        while self.is_full or self.queued:
+            turn: asyncio.Future[None] = self._loop.create_future()
+            self.queued.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn in self.queued:
+                    self.queued.remove(turn)
+                else:  # the room that was offered to us goes to the next one
+                    self._offer_room()
+                raise
+            return
+
+    def put(self, work: W, size: int) -> asyncio.Future[Any]:
+        """Gather one request; the first of a turn arranges the hand-over at the turn's end."""
+        future: asyncio.Future[Any] = self._loop.create_future()
+        if not self._gathered:
+            self._loop.call_soon(self.hand_over)
+        self._gathered.append((work, future, self, size))
+        self._requests += 1
+        self._bytes += size
+        return future
+
+    def hand_over(self) -> None:
+        """Give the writer what was gathered."""
+        gathered, self._gathered = self._gathered, []
+        if gathered and not self._owner.enqueue(gathered):
+            self.settle(gathered, [closed() for _ in gathered])
+
+    def from_thread(self, function: Any, *arguments: Any) -> None:
+        """Run on the loop's own thread; a closed loop has nobody left to tell."""
+        try:
+            self._loop.call_soon_threadsafe(function, *arguments)
+        except RuntimeError:
+            return
+
+    def settle(self, batch: Sequence[Pending[W]], outcomes: Sequence[object]) -> None:
+        """Answer the requests of this loop and let in who waits for room."""
+        self._requests -= len(batch)
+        for (_, future, _, size), outcome in zip(batch, outcomes, strict=True):
+            self._bytes -= size
+            if not future.done():
+                if isinstance(outcome, Exception):
+                    future.set_exception(outcome)
+                else:
+                    future.set_result(outcome)
+        if self.queued:
+            self._offer_room()
+
+    def turn_away(self) -> None:
+        """The store is closed: wake who waits for room, to be told so."""
+        for turn in self.queued:
+            if not turn.done():
+                turn.set_result(None)
+        self.queued.clear()
+
+    def _offer_room(self) -> None:
+        room = self._owner.requests - self._requests
+        while self.queued and room > 0 and self._bytes < self._owner.payload_bytes:
+            turn = self.queued.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                room -= 1
+
+
+def closed() -> StoreClosed:
+    """The error for who comes after the store was closed."""
+    return StoreClosed("the event store is closed", remedy="open it again")

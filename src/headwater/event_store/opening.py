@@ -1,0 +1,69 @@
+"""From a URL to an open event store. Reads: protocol.py. Read next: memory.py, backends/sqlite/event_store.py."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from typing import Protocol, cast
+
+from headwater.clock import Clock
+from headwater.errors import UnsupportedUrl
+from headwater.event_store.protocol import EventStore
+
+GROUP = "headwater.backends"
+_BUILT_IN = {
+    "memory": ("headwater.event_store.opening", "open_memory"),
+    "sqlite": ("headwater.backends.sqlite.event_store", "open_sqlite"),
+}
+
+
+class Opener(Protocol):
+    """What a backend registers for its URL scheme in the entry-point group ``headwater.backends``."""
+
+    async def __call__(self, url: str, *, clock: Clock | None, migrate: bool) -> EventStore:
+        """Open the store of that URL; ``migrate`` allows an older schema to be brought up to date."""
+        ...
+
+
+@asynccontextmanager
+async def open_store(url: str, *, clock: Clock | None = None, migrate: bool = True) -> AsyncGenerator[EventStore, None]:
+    """The event store of a URL, closed at the end of the block: ``memory:``, ``sqlite:///path.db``, or a plug-in's.
+
+    ``clock`` gives ``recorded_at``. Raises ``UnsupportedUrl`` and what the backend raises, all ``StoreError``.
+    """
+    store = await _opener_of(url)(url, clock=clock, migrate=migrate)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def schemes() -> tuple[str, ...]:
+    """The URL schemes that can be opened here."""
+    from importlib.metadata import entry_points
+
+    return tuple(sorted({*_BUILT_IN, *entry_points(group=GROUP).names}))
+
+
+async def open_memory(url: str, *, clock: Clock | None, migrate: bool) -> EventStore:  # noqa: ARG001  an Opener
+    """An empty log that lives as long as the block."""
+    from headwater.event_store.memory import MemoryEventStore
+
+    if url not in {"memory:", "memory://"}:
+        raise UnsupportedUrl(f"{url!r} has a path or options, which memory does not", remedy="write memory:", url=url)
+    return MemoryEventStore(clock=clock)
+
+
+def _opener_of(url: str) -> Opener:
+    scheme, colon, _ = url.partition(":")
+    if colon and scheme in _BUILT_IN:
+        module, name = _BUILT_IN[scheme]
+        return cast("Opener", getattr(import_module(module), name))
+    from importlib.metadata import entry_points
+
+    found = next(iter(entry_points(group=GROUP, name=scheme)), None)
+    if not colon or found is None:
+        known = ", ".join(f"{known}:" for known in schemes())
+        raise UnsupportedUrl(f"no backend for {url!r}", remedy=f"known are {known}", url=url)
+    return cast("Opener", found.load())
