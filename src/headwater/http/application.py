@@ -1,0 +1,118 @@
+"""The HTTP door as an ASGI application. Reads: commands.py, queries.py, pages.py.
+
+Commands and queries are dispatched here with two string tests and a dict, ahead of any framework, because they are the
+traffic; everything else is Starlette's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+
+from headwater.app import App
+from headwater.errors import StoreClosed
+from headwater.http.commands import CommandDoor
+from headwater.http.exchange import Receive, Scope, Send, respond_problem
+from headwater.http.names import Names
+from headwater.http.options import Authenticate, HttpOptions
+from headwater.http.pages import page_routes, problem_response
+from headwater.http.queries import QueryDoor
+from headwater.messages import Command, Query
+from headwater.runtime import Runtime
+
+_COMMANDS = "/commands/"
+_QUERIES = "/queries/"
+
+
+class HttpDoor:
+    """An ASGI application. Serve it by itself, or mount it in Starlette or FastAPI and enter its ``lifespan`` there."""
+
+    def __init__(self, open_runtime: Callable[[], AbstractAsyncContextManager[Runtime]], options: HttpOptions) -> None:
+        self._open_runtime = open_runtime
+        self._options = options
+        self._ready: _Ready | None = None
+        self._others = Starlette(lifespan=self.lifespan)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or take part in the server's lifespan."""
+        if scope["type"] != "http":
+            await self._others(scope, receive, send)
+            return
+        ready = self._ready
+        if ready is None:
+            await respond_problem(send, StoreClosed("the application is not open"))
+            return
+        path: str = scope["path"]
+        root: str = scope.get("root_path", "")
+        if root and path.startswith(root):
+            path = path[len(root) :]
+        if path.startswith(_COMMANDS):
+            await ready.commands.answer(path[len(_COMMANDS) :], scope, receive, send)
+        elif path.startswith(_QUERIES):
+            await ready.queries.answer(path[len(_QUERIES) :], scope, receive, send)
+        else:
+            await ready.pages(scope, receive, send)
+
+    @asynccontextmanager
+    async def lifespan(self, _: Any = None) -> AsyncIterator[None]:
+        """Open the application for as long as the server runs: ``FastAPI(lifespan=door.lifespan)`` when mounted."""
+        async with self._open_runtime() as runtime:
+            self.serve(runtime)
+            try:
+                yield
+            finally:
+                self._ready = None
+
+    def serve(self, runtime: Runtime) -> None:
+        """Answer with this runtime from now on."""
+        self._ready = _Ready(runtime, self._options)
+
+
+class _Ready:
+    """What answers requests while the application is open."""
+
+    def __init__(self, runtime: Runtime, options: HttpOptions) -> None:
+        catalogue = runtime.catalogue
+        commands: Names[Command] = Names(catalogue.commands, catalogue.command_type)
+        queries: Names[Query[Any]] = Names(catalogue.queries, catalogue.query_type)
+        self.commands = CommandDoor(runtime, commands, options)
+        self.queries = QueryDoor(runtime, queries, options)
+        self.pages = Starlette(
+            routes=[*page_routes(runtime, commands, queries, docs=options.docs), *options.routes],
+            exception_handlers={HTTPException: problem_response, Exception: problem_response},
+        )
+
+
+def create_app(
+    app: App,
+    url: str,
+    *,
+    read_store: str | None = None,
+    follow: bool = True,
+    migrate: bool = True,
+    authenticate: Authenticate | None = None,
+    max_body_bytes: int = HttpOptions().max_body_bytes,
+    docs: bool = True,
+) -> HttpDoor:
+    """An application over HTTP that opens its own stores when the server starts.
+
+    ``url``, ``read_store``, ``follow`` and ``migrate`` are those of ``App.open``; the rest are ``HttpOptions``.
+    """
+    options = HttpOptions(authenticate=authenticate, max_body_bytes=max_body_bytes, docs=docs)
+    return HttpDoor(lambda: app.open(url, read_store=read_store, follow=follow, migrate=migrate), options)
+
+
+def asgi(runtime: Runtime, options: HttpOptions | None = None) -> HttpDoor:
+    """An application over HTTP on stores that are open already and stay yours to close."""
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Runtime]:
+        yield runtime
+
+    door = HttpDoor(opened, options or HttpOptions())
+    door.serve(runtime)
+    return door

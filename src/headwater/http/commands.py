@@ -1,0 +1,105 @@
+"""``POST /commands/{name}``: a JSON body becomes a command, its receipt the answer. Reads: exchange.py, options.py.
+
+Read next: queries.py. This is station 1 and 9 of a write; what lies between is ``Runtime.execute_json``.
+"""
+
+from __future__ import annotations
+
+from headwater.commands.executor import NOWHERE, Origin
+from headwater.errors import ProjectionBehind
+from headwater.http.exchange import (
+    JSON,
+    Disconnected,
+    Receive,
+    RequestHeaders,
+    Scope,
+    Send,
+    read_correlation,
+    read_expectation,
+    read_idempotency_key,
+    read_json,
+    read_wait_seconds,
+    respond,
+    respond_problem,
+)
+from headwater.http.faults import Headers, MethodNotAllowed
+from headwater.http.names import Names
+from headwater.http.options import NOBODY, HttpOptions, authenticate
+from headwater.messages import Command, Receipt
+from headwater.runtime import Runtime
+
+METHODS = ("POST",)
+
+
+class CommandDoor:
+    """Answers everything below ``/commands/``."""
+
+    def __init__(self, runtime: Runtime, names: Names[Command], options: HttpOptions) -> None:
+        self._execute = runtime.execute_json
+        self._caught_up = runtime.caught_up
+        self._names = names
+        self._options = options
+
+    async def answer(self, segment: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Carry out the command of that name, or answer with the problem."""
+        try:
+            name = self._names.find(segment)
+            if scope["method"] != "POST":
+                raise MethodNotAllowed(scope["method"], METHODS)
+            headers: RequestHeaders = dict(scope["headers"])
+            origin = await self._origin(scope, headers)
+            body = await read_json(headers, receive, self._options.max_body_bytes)
+            receipt = await self._execute(name, body, origin)
+            status, applied = 200, None
+            if b"prefer" in headers:
+                status, applied = await self._wait(receipt, headers)
+        except Disconnected:
+            return
+        except Exception as error:  # noqa: BLE001  the outermost frame of a request: every error becomes a problem document
+            await respond_problem(send, error, head=scope["method"] == "HEAD")
+        else:
+            await respond(send, status, _headers(receipt, applied), _body(receipt))
+
+    async def _origin(self, scope: Scope, headers: RequestHeaders) -> Origin:
+        """Who sends the command, because of what, and under what terms."""
+        hook = self._options.authenticate
+        caller = NOBODY if hook is None else await authenticate(hook, scope)
+        key, expect, correlation = (
+            read_idempotency_key(headers),
+            read_expectation(headers),
+            read_correlation(headers),
+        )
+        if caller is NOBODY and key is None and expect is None and correlation is None:
+            return NOWHERE
+        return Origin(
+            actor=caller.actor,
+            tenant=caller.tenant,
+            correlation=correlation,
+            idempotency_key=key,
+            expect=expect,
+        )
+
+    async def _wait(self, receipt: Receipt, headers: RequestHeaders) -> tuple[int, float | None]:
+        """With ``Prefer: wait=n`` hold the receipt back until the read models include it: then 200, else 202."""
+        seconds = read_wait_seconds(headers, self._options.longest_wait_seconds)
+        if seconds is None:
+            return 200, None
+        try:
+            await self._caught_up(receipt.position, timeout=seconds)
+        except ProjectionBehind:
+            return 202, seconds
+        return 200, seconds
+
+
+def _body(receipt: Receipt) -> bytes:
+    return b'{"position":%d,"replayed":%s}' % (receipt.position, b"true" if receipt.replayed else b"false")
+
+
+def _headers(receipt: Receipt, applied: float | None) -> Headers:
+    position = b"%d" % receipt.position
+    headers = [JSON, (b"headwater-position", position), (b"etag", b'"%b"' % position)]
+    if receipt.replayed:
+        headers.append((b"idempotency-replayed", b"true"))
+    if applied is not None:
+        headers.append((b"preference-applied", b"wait=%d" % int(applied)))
+    return headers

@@ -1,0 +1,204 @@
+"""The contract as OpenAPI 3.1: one path per command and query, schemas from the messages themselves.
+
+Reads: parameters.py, problems.py, examples.py. Read next: pages.py. Source: the OpenAPI Specification 3.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from headwater import errors
+from headwater.http.examples import example_of
+from headwater.http.names import Names, slug
+from headwater.http.parameters import Parameters
+from headwater.http.problems import status_of, title_of
+from headwater.messages import Command, Query, Receipt, contract_of
+from headwater.queries.asking import answer_type_of
+
+Json = dict[str, Any]
+_JSON = "application/json"
+_REF = "#/components/schemas/{name}"
+_COMMAND_ERRORS = (
+    errors.MalformedMessage,
+    errors.Forbidden,
+    errors.ConcurrencyError,
+    errors.ExpectationFailed,
+    errors.InvalidMessage,
+    errors.Refused,
+    errors.StoreError,
+    errors.StoreFull,
+)
+_QUERY_ERRORS = (errors.QueryError, errors.Forbidden, errors.InvalidMessage, errors.ProjectionBehind)
+
+
+class ProblemDocument(msgspec.Struct, omit_defaults=True):
+    """What every error looks like (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    remedy: str | None = None
+    reason: str | None = None
+    errors: list[errors.FieldError] | None = None
+    fields: dict[str, Any] | None = None
+
+
+def openapi_document(title: str, commands: Names[Command], queries: Names[Query[Any]]) -> Json:
+    """The whole document. ``title`` is the application's name."""
+    schemas = _Schemas([*commands.types.values(), *queries.types.values()])
+    paths = {f"/commands/{slug(name)}": {"post": _command(cls, schemas)} for name, cls in commands.types.items()}
+    paths |= {f"/queries/{slug(name)}": _query(cls, schemas) for name, cls in queries.types.items()}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": title, "version": "1", "description": "Commands change state, queries read it."},
+        "servers": [{"url": "."}],
+        "paths": paths,
+        "components": {"schemas": schemas.components, "headers": _HEADERS},
+    }
+
+
+class _Schemas:
+    """The JSON Schemas of all messages and answers, computed together so that shared types stand once."""
+
+    def __init__(self, messages: list[type[Any]]) -> None:
+        answers = [answer_type_of(cls) for cls in messages if issubclass(cls, Query)]
+        types: list[Any] = list(dict.fromkeys([*messages, Receipt, ProblemDocument]))
+        types += [answer for answer in answers if answer not in types]
+        found, self.components = msgspec.json.schema_components(types, ref_template=_REF)
+        self._found = list(zip(types, found, strict=True))
+
+    def of(self, wanted: Any) -> Json:
+        """The schema of a type, as a reference where it has a name."""
+        return next(schema for kind, schema in self._found if kind == wanted)
+
+    def resolved(self, wanted: Any) -> Json:
+        """The schema of a named type itself."""
+        return self.follow(self.of(wanted))
+
+    def follow(self, schema: Json) -> Json:
+        """A schema with its reference, if it is one, followed."""
+        reference = schema.get("$ref")
+        return schema if reference is None else self.components[reference.rpartition("/")[2]]
+
+
+def _command(cls: type[Command], schemas: _Schemas) -> Json:
+    return {
+        **_described(cls, "commands"),
+        "parameters": [
+            _header("Idempotency-Key", "Repeating the command with the same key returns the first receipt."),
+            _header("If-Match", 'The position the caller last saw, as in "42"; if it moved on, 412.'),
+            _header("If-None-Match", "*: there must be nothing yet."),
+            _header("Correlation-Id", "Stands in the metadata of every event."),
+            _header("Prefer", "wait=5: answer once the read models include the change, else with 202."),
+        ],
+        "requestBody": _body(cls, schemas),
+        "responses": {
+            "200": _answer("The receipt: what the command did is durable.", schemas.of(Receipt), _RECEIPT_HEADERS),
+            "202": _answer("Durable, but the read models are behind.", schemas.of(Receipt), _RECEIPT_HEADERS),
+            **_problems(schemas, {*map(status_of, _COMMAND_ERRORS), 401, 404, 405, 413, 415, 500}),
+        },
+    }
+
+
+def _query(cls: type[Query[Any]], schemas: _Schemas) -> Json:
+    answer = _answer("The answer.", schemas.of(answer_type_of(cls)), _ANSWER_HEADERS)
+    problems = _problems(schemas, {*map(status_of, _QUERY_ERRORS), 401, 404, 405, 500})
+    described = _described(cls, "queries")
+    freshness = [
+        _header("Headwater-Position", "The answer includes at least this position, for example that of a receipt."),
+        _header("Headwater-Max-Staleness", "How many seconds old the answer may be."),
+        _header("Prefer", "wait=5: how many seconds to wait for it."),
+    ]
+    return {
+        "get": {
+            **described,
+            "parameters": [*_parameters(cls, schemas), *freshness, _header("If-None-Match", "An earlier ETag.")],
+            "responses": {"200": answer, "304": {"description": "Not changed.", "headers": _refer(_ANSWER_HEADERS)}}
+            | problems,
+        },
+        "post": {
+            **described,
+            "operationId": f"{described['operationId']}-with-body",
+            "description": "The same with a body; also as the method QUERY.",
+            "parameters": freshness,
+            "requestBody": _body(cls, schemas),
+            "responses": {"200": answer} | problems | _problems(schemas, {413, 415}),
+        },
+    }
+
+
+def _parameters(cls: type[Query[Any]], schemas: _Schemas) -> Iterable[Json]:
+    for parameter in Parameters(cls):
+        schema = schemas.resolved(cls)
+        for part in parameter.path:
+            schema = _member(schema, part, schemas)
+        yield {"name": parameter.name, "in": "query", "required": parameter.required, "schema": schema}
+
+
+def _member(schema: Json, name: str, schemas: _Schemas) -> Json:
+    """The schema of a field, looked for in every alternative of a union."""
+    for option in (schema, *schema.get("anyOf", ())):
+        found = schemas.follow(option)
+        if name in found.get("properties", {}):
+            return found["properties"][name]
+    return {}
+
+
+def _described(cls: type[Any], tag: str) -> Json:
+    first, _, rest = (cls.__doc__ or "").strip().partition("\n")
+    name = contract_of(cls).name
+    return {"operationId": slug(name), "summary": first or name, "description": rest.strip(), "tags": [tag]}
+
+
+def _body(cls: type[Any], schemas: _Schemas) -> Json:
+    example = example_of(cls)
+    content: Json = {"schema": schemas.of(cls)}
+    if example is not None:
+        content["example"] = example
+    return {"required": True, "content": {_JSON: content}}
+
+
+def _answer(description: str, schema: Json, headers: tuple[str, ...]) -> Json:
+    return {"description": description, "headers": _refer(headers), "content": {_JSON: {"schema": schema}}}
+
+
+def _problems(schemas: _Schemas, statuses: Iterable[int]) -> Json:
+    content = {"application/problem+json": {"schema": schemas.of(ProblemDocument)}}
+    return {str(status): {"description": _reasons(status), "content": content} for status in sorted(statuses)}
+
+
+def _reasons(status: int) -> str:
+    """What a status stands for, in the words of the errors that answer with it."""
+    kinds = (*_COMMAND_ERRORS, *_QUERY_ERRORS, errors.UnknownMessage, errors.IdempotencyMismatch)
+    titles = dict.fromkeys(title_of(kind) for kind in kinds if status_of(kind) == status)
+    return "; ".join(titles) or {
+        401: "Who calls is not known",
+        405: "The method is not allowed here",
+        413: "The body is too large",
+        415: "Only JSON is understood",
+        500: "The server failed",
+    }.get(status, "A problem")
+
+
+def _header(name: str, description: str) -> Json:
+    return {"name": name, "in": "header", "required": False, "description": description, "schema": {"type": "string"}}
+
+
+def _refer(names: tuple[str, ...]) -> Json:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+_RECEIPT_HEADERS = ("ETag", "Headwater-Position")
+_ANSWER_HEADERS = ("ETag", "Headwater-Age", "Headwater-Position")
+_HEADERS: Json = {
+    "ETag": {
+        "description": "Names this version; send it back to be told of changes only.",
+        "schema": {"type": "string"},
+    },
+    "Headwater-Age": {"description": "How old the answer is, in seconds.", "schema": {"type": "number"}},
+    "Headwater-Position": {"description": "The position in the log it stands at.", "schema": {"type": "integer"}},
+}

@@ -1,0 +1,49 @@
+"""How the HTTP door may be set. Reads: exchange.py. Read next: commands.py."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from headwater.http.exchange import Scope
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who sends a request, as it will stand in the metadata of events: the ``actor``, perhaps of a ``tenant``."""
+
+    actor: str | None = None
+    tenant: str | None = None
+
+
+Authenticate = Callable[[Scope], "Caller | str | Awaitable[Caller | str | None] | None"]
+"""The ASGI scope in, the caller out (or just the actor's name). Raise ``Unauthenticated`` to refuse."""
+
+NOBODY = Caller()
+
+
+class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the door allows. Sizes in bytes, times in seconds.
+
+    ``authenticate`` says who calls (without it everybody is anonymous); ``routes`` are further Starlette routes, such
+    as a user interface; ``docs`` offers the index, the contract page and ``/openapi.json``.
+    """
+
+    authenticate: Authenticate | None = None
+    max_body_bytes: int = 1_048_576
+    wait_seconds: float = 5.0
+    longest_wait_seconds: float = 30.0
+    docs: bool = True
+    routes: Sequence[Any] = ()
+
+
+async def authenticate(hook: Authenticate, scope: Scope) -> Caller:
+    """Ask the hook who calls."""
+    found = hook(scope)
+    if inspect.isawaitable(found):
+        found = await found
+    if isinstance(found, str):
+        return Caller(found)
+    return found or NOBODY

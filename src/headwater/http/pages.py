@@ -1,0 +1,147 @@
+"""The side pages: index, contract, health. Reads: openapi.py. Read next: application.py."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from html import escape
+from typing import Any
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from headwater.errors import StoreError
+from headwater.http.examples import example_of
+from headwater.http.faults import MethodNotAllowed, NothingHere
+from headwater.http.names import Names, slug
+from headwater.http.openapi import openapi_document
+from headwater.http.problems import MEDIA_TYPE, problem_of
+from headwater.messages import Command, Query
+from headwater.runtime import Runtime
+
+_STRICT = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "x-content-type-options": "nosniff",
+}
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def page_routes(runtime: Runtime, commands: Names[Command], queries: Names[Query[Any]], *, docs: bool) -> list[Route]:
+    """The routes of the side pages; without ``docs`` only the health check."""
+    routes = [Route("/healthz", _health(runtime))]
+    if docs:
+        title = runtime.app.name
+        routes += [
+            Route("/", _fixed(_json(_index(title, commands, queries)))),
+            Route("/docs", _fixed(HTMLResponse(_contract_page(title, commands, queries), headers=_STRICT))),
+            Route("/openapi.json", _fixed(_json(openapi_document(title, commands, queries)))),
+        ]
+    return routes
+
+
+async def problem_response(request: Request, error: Exception) -> Response:
+    """The problem document of an error in a side page, Starlette's own included."""
+    if isinstance(error, HTTPException):
+        error = _fault_of(request, error)
+    problem = problem_of(error)
+    headers = {name.decode(): value.decode() for name, value in problem.headers}
+    return Response(problem.body, problem.status, headers, MEDIA_TYPE.decode())
+
+
+def _fault_of(request: Request, error: HTTPException) -> Exception:
+    if error.status_code == MethodNotAllowed.status:
+        allowed = (error.headers or {}).get("Allow", "GET")
+        return MethodNotAllowed(request.method, sorted(allowed.split(", ")))
+    if error.status_code == NothingHere.status:
+        return NothingHere(f"{request.url.path} is not a resource", remedy="look at / for what there is")
+    return error
+
+
+def _health(runtime: Runtime) -> Endpoint:
+    """200 while the log can be read and every projection goes on, else 503; the body says how far each is."""
+
+    async def healthz(_: Request) -> Response:
+        try:
+            head = await runtime.event_store.head()
+            statuses = await runtime.projections()
+        except StoreError as error:
+            return _json({"status": "failing", "error": error.code}, 503)
+        failed = [status.name for status in statuses if status.error]
+        projections = [
+            {
+                "name": status.name,
+                "position": status.position,
+                "lag_positions": status.lag_positions,
+                "state": status.state,
+            }
+            for status in statuses
+        ]
+        found = {"status": "failing" if failed else "ok", "head": head, "failed": failed, "projections": projections}
+        return _json(found, 503 if failed else 200)
+
+    return healthz
+
+
+def _fixed(response: Response) -> Endpoint:
+    """A page that stays the same as long as the process lives."""
+
+    async def page(_: Request) -> Response:
+        return response
+
+    return page
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    headers = {"x-content-type-options": "nosniff"}
+    return Response(msgspec.json.encode(value), status, headers, "application/json")
+
+
+def _index(title: str, commands: Names[Command], queries: Names[Query[Any]]) -> dict[str, Any]:
+    def listed(folder: str, names: Names[Any]) -> list[dict[str, str]]:
+        return [
+            {"name": name, "href": f"{folder}/{slug(name)}", "about": _summary(cls)}
+            for name, cls in names.types.items()
+        ]
+
+    return {
+        "app": title,
+        "commands": listed("commands", commands),
+        "queries": listed("queries", queries),
+        "openapi": "openapi.json",
+        "docs": "docs",
+        "health": "healthz",
+    }
+
+
+def _contract_page(title: str, commands: Names[Command], queries: Names[Query[Any]]) -> str:
+    """The contract for people: each command and query with a line that can be copied."""
+    parts = [f"<h1>{escape(title)}</h1><p>Also as <a href='openapi.json'>OpenAPI 3.1</a>.</p><h2>Commands</h2>"]
+    for name, cls in commands.types.items():
+        parts.append(_entry(name, cls, f"-X POST $URL/commands/{slug(name)}{_data(cls)}"))
+    parts.append("<h2>Queries</h2>")
+    for name, cls in queries.types.items():
+        parts.append(_entry(name, cls, f"-X QUERY $URL/queries/{slug(name)}{_data(cls)}"))
+    style = (
+        "body{font:1rem/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}"
+        "pre{background:#f4f4f4;padding:.6rem;overflow:auto}"
+    )
+    return (
+        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{escape(title)}</title>"
+        f"<meta name='viewport' content='width=device-width'><style>{style}</style>{''.join(parts)}</html>"
+    )
+
+
+def _entry(name: str, cls: type[Any], line: str) -> str:
+    return f"<h3 id='{slug(name)}'>{escape(name)}</h3><p>{escape(_summary(cls))}</p><pre>curl {escape(line)}</pre>"
+
+
+def _data(cls: type[Any]) -> str:
+    example = example_of(cls)
+    return f" -H 'content-type: application/json' -d '{json.dumps({} if example is None else example)}'"
+
+
+def _summary(cls: type[Any]) -> str:
+    return (cls.__doc__ or "").strip().partition("\n")[0]
