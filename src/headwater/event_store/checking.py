@@ -45,6 +45,12 @@ def check_query(query: EventQuery) -> None:
     for item in query.items:
         if not item.types and not item.tags:
             raise InvalidAppend("a query item needs a type or a tag", remedy="use ALL for every event")
+        for name in item.tags:
+            if type(name) is not str or not name.isprintable():
+                _check_name("tag", name)
+        for name in item.types:
+            if type(name) is not str or not name.isprintable():
+                _check_name("event type", name)
 
 
 def check_reading(query: EventQuery, after: int, limit: int | None) -> None:

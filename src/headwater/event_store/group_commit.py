@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from queue import Empty, SimpleQueue
 from threading import Lock
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -38,17 +38,21 @@ class GroupCommit(Generic[W]):
 
     # -- on the event loops
 
-    async def submit(self, work: W, size: int) -> Any:
-        """Hand the work over with all else of this turn and return its outcome. ``size`` is its payload in bytes.
+    def submit(self, work: W, size: int) -> Awaitable[Any]:
+        """Hand the work over with all else of this turn; await its outcome. ``size`` is its payload in bytes.
 
         A cancelled caller stops waiting; the work may still be done. Raises ``StoreClosed``, or what the writer found.
         """
         loop = asyncio.get_running_loop()
-        desk = self._desks.get(loop)
-        if desk is None:
-            desk = self._desk_of(loop)
-        if desk.is_full or desk.queued:
-            await desk.room()
+        desk = self._desks.get(loop) or self._desk_of(loop)
+        if desk.queued or desk.is_full:
+            return self._submit_in_line(desk, work, size)
+        if self._closed:
+            raise closed()
+        return desk.put(work, size)
+
+    async def _submit_in_line(self, desk: _Desk[W], work: W, size: int) -> Any:
+        await desk.room()
         if self._closed:
             raise closed()
         return await desk.put(work, size)
@@ -130,18 +134,16 @@ class _Desk(Generic[W]):
 
     async def room(self) -> None:
         """Wait in line until there is room."""
-        while self.is_full or self.queued:
-            turn: asyncio.Future[None] = self._loop.create_future()
-            self.queued.append(turn)
-            try:
-                await turn
-            except asyncio.CancelledError:
-                if turn in self.queued:
-                    self.queued.remove(turn)
-                else:  # the room that was offered to us goes to the next one
-                    self._offer_room()
-                raise
-            return
+        turn: asyncio.Future[None] = self._loop.create_future()
+        self.queued.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn in self.queued:
+                self.queued.remove(turn)
+            else:  # the room that was offered here goes to the next one
+                self._offer_room()
+            raise
 
     def put(self, work: W, size: int) -> asyncio.Future[Any]:
         """Gather one request; the first of a turn arranges the hand-over at the turn's end."""

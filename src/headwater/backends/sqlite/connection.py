@@ -90,7 +90,10 @@ def connect(file: SqliteFile, *, read_only: bool = False) -> Connection:
 
 
 def _open(path: str, flags: int) -> Any:
-    return apsw.Connection(path, flags=flags)
+    connection = apsw.Connection(path, flags=flags)
+    # Plans must not depend on bound values: SQLite would prepare a statement anew at each call, at thrice the cost.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+    return connection
 
 
 def _set_up(connection: Connection, file: SqliteFile, *, read_only: bool) -> None:

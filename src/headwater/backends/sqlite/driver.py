@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 Value: TypeAlias = int | float | str | bytes | None
@@ -14,6 +14,10 @@ class Cursor(Protocol):
 
     def __iter__(self) -> Iterator[Row]: ...
     def __next__(self) -> Row: ...
+    def execute(self, statements: str, bindings: Sequence[Value] | Mapping[str, Value] | None = ...) -> Cursor:
+        """Run the statements; the first row is made at once."""
+        ...
+
     def fetchone(self) -> Row | None:
         """The next row, ``None`` after the last."""
         ...
@@ -45,6 +49,10 @@ class Connection(Protocol):
         """Run the statement once for each set of bindings."""
         ...
 
+    def cursor(self) -> Cursor:
+        """A cursor to use again and again; its rows must be taken before it runs the next statement."""
+        ...
+
     def pragma(self, name: str, value: Any = ...) -> Any:
         """Read or set a pragma."""
         ...
@@ -71,6 +79,10 @@ class Connection(Protocol):
 
     def set_busy_timeout(self, milliseconds: int) -> None:
         """How long to wait for a lock of another process."""
+        ...
+
+    def set_progress_handler(self, callable: Callable[[], bool] | None, nsteps: int = ...) -> None:  # noqa: A002
+        """Ask after so many virtual-machine steps whether to break off."""
         ...
 
     def interrupt(self) -> None:

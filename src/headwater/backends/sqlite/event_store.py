@@ -1,0 +1,122 @@
+"""The event log in one SQLite file: the port's face over reader and writer. Reads: reading.py, writer.py.
+
+Appends of all tasks of a loop's turn are committed together (group commit): one transaction, one fsync, one wake-up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from headwater.backends.sqlite.connection import SqliteFile
+from headwater.backends.sqlite.reading import EventReader
+from headwater.backends.sqlite.writer import EVENT_LOG_SCHEMA, SaveSnapshot, Work, Writer
+from headwater.clock import Clock, SystemClock
+from headwater.event_store.checking import check_reading, checked
+from headwater.event_store.group_commit import GroupCommit, closed
+from headwater.event_store.protocol import (
+    ALL,
+    AppendCondition,
+    Appended,
+    Capabilities,
+    Conflict,
+    EventQuery,
+    NewEvent,
+    Slice,
+    Snapshot,
+)
+from headwater.event_store.waiting import HeadSignal
+
+__all__ = ["EVENT_LOG_SCHEMA", "SqliteEventStore", "open_sqlite"]
+
+_PAGE = 1_000
+_POLL_SECONDS = 0.05
+
+
+async def open_sqlite(url: str, *, clock: Clock | None = None, migrate: bool = True) -> SqliteEventStore:
+    """The log of ``sqlite:///path.db``, made if it is missing. Options: ``durability=relaxed``, ``busy_timeout=5``.
+
+    Raises ``UnsupportedUrl``, ``StoreCorrupt``, ``StoreReadOnly``, ``StoreIOError``, ``SchemaTooNew``,
+    ``SchemaOutdated`` (without ``migrate``).
+    """
+    file = SqliteFile.of_url(url)
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(None, lambda: SqliteEventStore(file, clock=clock, migrate=migrate))
+
+
+class SqliteEventStore:
+    """An event log in one file. Any number of stores, in this process or others, may be open on the same file."""
+
+    def __init__(self, file: SqliteFile, *, clock: Clock | None = None, migrate: bool = True) -> None:
+        self.file = file
+        self.capabilities = Capabilities(
+            name="sqlite", durable=file.durability == "full", multi_process=True, enforces_immutability=True
+        )
+        self._grown = HeadSignal()
+        self._commits: GroupCommit[Work] = GroupCommit()
+        self._writer = Writer(file, clock or SystemClock(), self._commits, self._grown.announce, migrate=migrate)
+        self._reader = EventReader(file)
+        self._closed = False
+
+    async def append(self, events: Sequence[NewEvent], condition: AppendCondition | None = None) -> Appended | Conflict:
+        """See ``EventStore.append``."""
+        events = checked(events, condition)
+        known = self._writer.known_tags
+        unknown: list[str] = []
+        size = 0
+        for event in events:
+            size += len(event.data)
+            unknown += [tag for tag in event.tags if tag not in known]
+        if condition is not None:
+            for item in condition.fail_if.items:
+                unknown += [tag for tag in item.tags if tag not in known]
+        outcome: Appended | Conflict = await self._commits.submit((events, condition, unknown), size)
+        return outcome
+
+    async def read(
+        self, query: EventQuery = ALL, *, after: int = 0, limit: int | None = None, backwards: bool = False
+    ) -> Slice:
+        """See ``EventStore.read``."""
+        check_reading(query, after, limit)
+        self._refuse_if_closed()
+        return await self._reader.read(query, after, limit, backwards=backwards)
+
+    async def subscribe(self, query: EventQuery = ALL, *, after: int = 0) -> AsyncIterator[Slice]:
+        """See ``EventStore.subscribe``."""
+        while True:
+            page = await self.read(query, after=after, limit=_PAGE)
+            reached = page.events[-1].position if len(page.events) == _PAGE else max(page.head, after)
+            if reached > after:
+                after = reached
+                yield Slice(page.events, reached)
+            else:
+                await self._grown.wait(lambda: self._closed or self._reader.head() > after, poll_seconds=_POLL_SECONDS)  # noqa: B023
+
+    async def head(self) -> int:
+        """See ``EventStore.head``."""
+        self._refuse_if_closed()
+        return self._reader.head()
+
+    async def load_snapshot(self, key: str) -> Snapshot | None:
+        """See ``EventStore.load_snapshot``."""
+        self._refuse_if_closed()
+        return self._reader.load_snapshot(key)
+
+    async def save_snapshot(self, key: str, snapshot: Snapshot) -> None:
+        """See ``EventStore.save_snapshot``. It is committed with whatever else is waiting."""
+        await self._commits.submit(SaveSnapshot(key, snapshot), len(snapshot.state))
+
+    async def close(self) -> None:
+        """See ``EventStore.close``."""
+        self._closed = True
+        self._commits.close()
+        await asyncio.get_running_loop().run_in_executor(None, self._end)
+
+    def _end(self) -> None:
+        self._reader.close()
+        self._writer.join()
+        self._grown.announce()
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise closed()

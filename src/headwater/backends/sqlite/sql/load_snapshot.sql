@@ -1,0 +1,2 @@
+-- Binds: key.
+SELECT position, fingerprint, state FROM snapshots WHERE key = ?

@@ -1,0 +1,149 @@
+"""The one thread that appends to a log: batch in, one durable transaction, outcomes out. Reads: ledger.py.
+
+A failed condition or a repeated id concerns its own request only. An error of the disk concerns the whole batch:
+nothing is known of the connection any more, so it is dropped, and the next batch opens the file anew.
+Read next: event_store.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Sequence
+from datetime import UTC, datetime, timedelta
+from threading import Thread
+from typing import TypeAlias
+
+import apsw
+import msgspec
+
+from headwater.backends.sqlite.connection import EVENT_LOG, SqliteFile, connect
+from headwater.backends.sqlite.errors import store_error
+from headwater.backends.sqlite.ledger import Ledger
+from headwater.backends.sqlite.schema import Schema, prepare
+from headwater.clock import Clock
+from headwater.errors import DuplicateEventId, StoreError, StoreIOError
+from headwater.event_store.group_commit import GroupCommit
+from headwater.event_store.protocol import AppendCondition, NewEvent, Snapshot
+
+EVENT_LOG_SCHEMA = Schema("event_log", EVENT_LOG, 1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class SaveSnapshot(msgspec.Struct, frozen=True):
+    """A request to keep a snapshot."""
+
+    key: str
+    snapshot: Snapshot
+
+
+Append: TypeAlias = tuple[Sequence[NewEvent], AppendCondition | None, Sequence[str]]
+"""A request to append: the events, their condition, and tags in them that the ledger may not know yet."""
+Work: TypeAlias = Append | SaveSnapshot
+
+
+class Writer:
+    """Owns the writing connection of one log; serves ``commits`` until it is closed."""
+
+    def __init__(
+        self, file: SqliteFile, clock: Clock, commits: GroupCommit[Work], announce: Callable[[], None], *, migrate: bool
+    ) -> None:
+        """Open the file, which raises what is wrong with it, and start the thread."""
+        self._file = file
+        self._clock = clock
+        self._commits = commits
+        self._announce = announce
+        self.ledger: Ledger | None = self._open(migrate=migrate)
+        self._thread = Thread(target=self._run, name=f"headwater-writer {file.path}", daemon=True)
+        self._thread.start()
+
+    @property
+    def known_tags(self) -> Container[str]:
+        """Tags the ledger knows. A hint for who makes requests on another thread: it may be out of date at once."""
+        ledger = self.ledger
+        return ledger.tags if ledger is not None else ()
+
+    def join(self) -> None:
+        """Wait until everything handed over is done and the connection is closed."""
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (batch := self._commits.take()) is not None:
+            outcomes = self._serve([pending[0] for pending in batch])
+            self._announce()
+            self._commits.answer(batch, outcomes)
+            del batch, outcomes  # the thread must not keep them alive while it waits
+        self._drop()
+
+    def _serve(self, works: Sequence[Work]) -> Sequence[object]:
+        """An outcome for each request. Whatever happens, the thread lives on."""
+        try:
+            ledger = self.ledger or self._open(migrate=False)
+            self.ledger = ledger
+            return self._commit(ledger, works)
+        except apsw.BusyError as error:  # another process holds the file; the connection is well
+            return self._abandoned(error, len(works))
+        except Exception as error:  # noqa: BLE001  every waiting caller is told
+            committing = self.ledger is not None and self.ledger.committing
+            self._drop()
+            return [self._told(error, committing=committing) for _ in works]
+
+    def _commit(self, ledger: Ledger, works: Sequence[Work]) -> Sequence[object]:
+        try:
+            return _in_one_transaction(ledger, works, self._now_us(), warily=False)
+        except apsw.ConstraintError:  # an id exists: once more from the start, looking before placing
+            ledger.abandon()
+            return _in_one_transaction(ledger, works, self._now_us(), warily=True)
+
+    def _abandoned(self, error: apsw.Error, count: int) -> Sequence[object]:
+        if self.ledger is not None:
+            self.ledger.abandon()
+        return [self._told(error, committing=False) for _ in range(count)]
+
+    def _told(self, error: Exception, *, committing: bool) -> StoreError:
+        """The same news for each caller, as an exception of its own."""
+        if isinstance(error, StoreError):
+            made = type(error)(error.message, remedy=error.remedy, **error.fields)
+            made.__cause__ = error
+            return made
+        if isinstance(error, apsw.Error | OSError):
+            return store_error(error, self._file.path, committing=committing)
+        made = StoreIOError(f"the writer of {self._file.path} failed: {error!r}", path=self._file.path)
+        made.__cause__ = error
+        return made
+
+    def _open(self, *, migrate: bool) -> Ledger:
+        connection = connect(self._file)
+        try:
+            prepare(connection, EVENT_LOG_SCHEMA, self._file, migrate=migrate)
+        except BaseException:
+            connection.close(force=True)
+            raise
+        return Ledger(connection)
+
+    def _drop(self) -> None:
+        ledger, self.ledger = self.ledger, None
+        if ledger is not None:
+            ledger.close()
+
+    def _now_us(self) -> int:
+        return (self._clock.now() - _EPOCH) // _MICROSECOND
+
+
+def _in_one_transaction(ledger: Ledger, works: Sequence[Work], now_us: int, *, warily: bool) -> Sequence[object]:
+    ledger.begin(now_us)
+    unknown = {tag for work in works if type(work) is tuple for tag in work[2] if tag not in ledger.tags}
+    if unknown:
+        ledger.learn_tags(list(unknown))
+    append = ledger.append_warily if warily else ledger.append
+    outcomes: list[object] = []
+    for work in works:
+        if isinstance(work, SaveSnapshot):
+            ledger.save_snapshot(work.key, work.snapshot)
+            outcomes.append(None)
+            continue
+        try:
+            outcomes.append(append(work[0], work[1]))
+        except DuplicateEventId as error:
+            outcomes.append(error)
+    ledger.end()
+    return outcomes
