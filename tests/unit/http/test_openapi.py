@@ -1,0 +1,79 @@
+"""The contract as OpenAPI 3.1."""
+
+from __future__ import annotations
+
+import jsonschema_rs
+import pytest
+
+
+@pytest.fixture
+async def document(client):
+    """The document as a caller gets it."""
+    return (await client.get("/openapi.json")).json()
+
+
+async def test_every_command_and_query_has_a_path(document):
+    """Named as in the URL."""
+    assert list(document["paths"]) == [
+        "/commands/break-down",
+        "/commands/open-incident",
+        "/commands/resolve-incident",
+        "/queries/find-incidents",
+        "/queries/get-incident",
+    ]
+
+
+async def test_a_command_documents_its_body_and_its_errors(document):
+    """The schema of the message, an example that fits it, and one shape for every error."""
+    post = document["paths"]["/commands/open-incident"]["post"]
+    content = post["requestBody"]["content"]["application/json"]
+    schema = document["components"]["schemas"]["OpenIncident"]
+
+    assert content["schema"] == {"$ref": "#/components/schemas/OpenIncident"}
+    assert schema["additionalProperties"] is False
+    assert content["example"] == {"incident_id": "incident-id", "caller": "caller"}
+    assert {"200", "400", "403", "404", "409", "412", "413", "415", "422", "500", "503", "507"} <= set(
+        post["responses"]
+    )
+
+
+async def test_a_query_documents_its_parameters(document):
+    """Nested fields with a dot, each with its own schema."""
+    get = document["paths"]["/queries/find-incidents"]["get"]
+    parameters = {each["name"]: each for each in get["parameters"] if each["in"] == "query"}
+
+    assert set(parameters) == {"status", "impact", "since", "sort", "page.size", "page.cursor", "page.total"}
+    assert parameters["impact"]["schema"]["type"] == "array"
+    assert parameters["page.size"]["schema"]["type"] == "integer"
+
+
+async def test_an_answer_fits_its_schema(client, document, open_incident, runtime):
+    """The rows that come back are those that were promised."""
+    await open_incident("INC1")
+    await runtime.caught_up()
+    answer = (await client.get("/queries/find-incidents")).json()
+    get = document["paths"]["/queries/find-incidents"]["get"]
+    promised = get["responses"]["200"]["content"]["application/json"]["schema"]
+
+    jsonschema_rs.validator_for(promised | {"components": document["components"]}).validate(answer)
+
+
+async def test_every_reference_leads_somewhere(document):
+    """No schema is named that is not there."""
+
+    def references(node):
+        if isinstance(node, dict):
+            yield from [node["$ref"]] if isinstance(node.get("$ref"), str) else []
+            node = list(node.values())
+        if isinstance(node, list):
+            for each in node:
+                yield from references(each)
+
+    missing = []
+    for reference in references(document):
+        target = document
+        for part in reference.removeprefix("#/").split("/"):
+            target = target.get(part, {})
+        missing += [] if target else [reference]
+
+    assert missing == []

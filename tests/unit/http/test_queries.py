@@ -1,0 +1,213 @@
+"""``GET``, ``QUERY`` and ``POST /queries/{name}``."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.http.conftest import client_of
+
+from headwater.http import HttpOptions, asgi
+
+
+@pytest.fixture
+async def five(open_incident, runtime):
+    """Five incidents, odd ones of impact 1, even ones of impact 2, all in the read model."""
+    for number in range(1, 6):
+        await open_incident(f"INC{number}", impact=2 - number % 2)
+    await runtime.caught_up()
+
+
+def _ids(response):
+    return [row["incident_id"] for row in response.json()["items"]]
+
+
+async def test_an_answer_states_its_position_and_age(client, five):
+    """The rows in the body; how fresh they are in the headers."""
+    response = await client.get("/queries/find-incidents")
+
+    assert response.status_code == 200
+    assert _ids(response) == ["INC1", "INC2"]
+    assert response.headers["headwater-position"] == "5"
+    assert float(response.headers["headwater-age"]) >= 0
+    assert response.headers["cache-control"] == "private, no-cache"
+
+
+async def test_parameters_have_the_types_of_the_contract(client, five):
+    """A list may be repeated, a nested field has a dot, numbers and dates are read as such."""
+    response = await client.get(
+        "/queries/FindIncidents?impact=1&impact=3&sort=-incident_id&page.size=10&status=open&since=2026-01-31"
+    )
+
+    assert _ids(response) == ["INC5", "INC3", "INC1"]
+
+
+async def test_the_link_header_walks_through_all_pages(client, five):
+    """Follow ``next`` and every row comes once; the last page has none; ``prev`` leads back."""
+    first = await client.get("/queries/find-incidents?sort=-incident_id")
+    second = await client.get(first.links["next"]["url"])
+    third = await client.get(second.links["next"]["url"])
+    back = await client.get(third.links["prev"]["url"])
+
+    assert [_ids(page) for page in (first, second, third)] == [["INC5", "INC4"], ["INC3", "INC2"], ["INC1"]]
+    assert ("next" in third.links, "prev" in first.links) == (False, False)
+    assert _ids(back) == ["INC3", "INC2"]
+
+
+async def test_an_answer_waits_for_the_position_of_a_receipt(client, open_incident):
+    """Reading one's own write: send the receipt's position back."""
+    for number in range(20):
+        receipt = await open_incident(f"INC{number}")
+        position = receipt.headers["headwater-position"]
+        row = await client.get(
+            f"/queries/get-incident?incident_id=INC{number}", headers={"headwater-position": position}
+        )
+
+        assert row.json()["incident_id"] == f"INC{number}"
+
+
+async def test_a_position_that_does_not_come_is_a_passing_problem(client, five):
+    """503 with ``Retry-After``, once the preferred wait is over."""
+    response = await client.get(
+        "/queries/find-incidents", headers={"headwater-position": "99", "prefer": "respond-async, wait=0"}
+    )
+
+    assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+    assert response.json()["type"] == "urn:headwater:problem:projection-behind"
+
+
+async def test_an_answer_may_be_asked_to_be_fresh(client, five):
+    """A bound on its age is met when nothing more is coming."""
+    response = await client.get("/queries/find-incidents", headers={"headwater-max-staleness": "0.5"})
+
+    assert response.status_code == 200
+
+
+async def test_an_unchanged_answer_is_304(client, five, open_incident, runtime):
+    """The entity tag names the content: the same again is not sent, another one is."""
+    first = await client.get("/queries/find-incidents?impact=1&page.size=9")
+    tag = first.headers["etag"]
+    same = await client.get("/queries/find-incidents?impact=1&page.size=9", headers={"if-none-match": f"W/{tag}"})
+    await open_incident("INC9", impact=1)
+    await runtime.caught_up()
+    other = await client.get("/queries/find-incidents?impact=1&page.size=9", headers={"if-none-match": tag})
+
+    assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
+    assert (other.status_code, _ids(other)) == (200, ["INC1", "INC3", "INC5", "INC9"])
+
+
+async def test_head_is_get_without_the_body(client, five):
+    """The same headers, nothing after them."""
+    get = await client.get("/queries/find-incidents")
+    head = await client.head("/queries/find-incidents")
+
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == str(len(get.content))
+    assert head.headers["etag"] == get.headers["etag"]
+
+
+@pytest.mark.parametrize("method", ["QUERY", "POST"])
+async def test_a_query_may_be_a_body(client, five, method):
+    """What no query string can say comes as JSON, with the method QUERY or POST."""
+    response = await client.request(method, "/queries/find-incidents", json={"impact": [2], "page": {"size": 10}})
+
+    assert _ids(response) == ["INC2", "INC4"]
+
+
+async def test_nothing_found_is_null(client):
+    """A query that may answer with nothing does so."""
+    response = await client.get("/queries/get-incident?incident_id=none")
+
+    assert (response.status_code, response.json()) == (200, None)
+
+
+_BAD = [
+    ("an unknown parameter", "colour=red", 422, "invalid-message", ["/colour"]),
+    ("an unknown nested parameter", "page.colour=red", 422, "invalid-message", ["/page/colour"]),
+    ("a parameter that is given twice", "status=a&status=b", 422, "invalid-message", ["/status"]),
+    ("a value of the wrong type", "impact=high", 422, "invalid-message", ["/impact/0"]),
+    ("two values of the wrong type", "impact=high&since=monday", 422, "invalid-message", ["/impact/0", "/since"]),
+    ("a cursor nobody made", "page.cursor=abc", 400, "invalid-cursor", None),
+    ("a sort nobody offers", "sort=colour", 400, "unknown-field", None),
+    ("escapes that are no text", "status=%ff", 400, "malformed-message", None),
+    ("endless parameters", "impact=1&" * 201, 400, "malformed-message", None),
+]
+
+
+@pytest.mark.parametrize(("query", "status", "code", "pointers"), [r[1:] for r in _BAD], ids=[r[0] for r in _BAD])
+async def test_bad_parameters_are_problems(client, query, status, code, pointers):
+    """Typed, with pointers where a field is at fault."""
+    response = await client.get(f"/queries/find-incidents?{query}")
+    problem = response.json()
+
+    assert (response.status_code, problem["type"]) == (status, f"urn:headwater:problem:{code}")
+    assert pointers is None or sorted(fault["pointer"] for fault in problem["errors"]) == pointers
+
+
+_BAD_HEADERS = [
+    ("headwater-position", "-1"),
+    ("headwater-position", "soon"),
+    ("headwater-position", "9" * 30),
+    ("headwater-max-staleness", "nan"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), _BAD_HEADERS)
+async def test_bad_headers_are_problems(client, name, value):
+    """400, and the detail names the header."""
+    response = await client.get("/queries/find-incidents", headers={name: value})
+
+    assert (response.status_code, response.json()["type"]) == (400, "urn:headwater:problem:invalid-header")
+    assert name in response.json()["detail"].lower()
+
+
+async def test_a_missing_parameter_is_named(client):
+    """422 with its pointer."""
+    response = await client.get("/queries/get-incident")
+
+    assert [fault["pointer"] for fault in response.json()["errors"]] == ["/incident_id"]
+
+
+async def test_an_unknown_query_names_the_nearest(client):
+    """404, and a hint."""
+    response = await client.get("/queries/find-incident")
+
+    assert response.status_code == 404
+    assert "FindIncidents" in response.json()["remedy"]
+
+
+async def test_a_query_cannot_be_deleted(client):
+    """405 says what is allowed."""
+    response = await client.delete("/queries/find-incidents")
+
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD, POST, QUERY")
+
+
+async def test_a_body_must_be_json(client):
+    """415 for a form, 413 for too much, 400 for what is not JSON."""
+    sent = [
+        await client.request("QUERY", "/queries/find-incidents", content=content, headers={"content-type": media})
+        for media, content in (
+            ("text/plain", b"{}"),
+            ("application/json", b" " * 1001),
+            ("application/json", b"{"),
+        )
+    ]
+
+    assert [response.status_code for response in sent] == [415, 413, 400]
+
+
+async def test_who_may_not_ask_is_forbidden(client):
+    """The same rule as for commands."""
+    response = await client.get("/queries/find-incidents", headers={"actor": "mallory"})
+
+    assert response.status_code == 403
+
+
+async def test_a_wait_is_bounded_by_the_door(runtime):
+    """However long a caller prefers to wait, the door has its own limit."""
+    door = asgi(runtime, HttpOptions(longest_wait_seconds=0.01))
+    async with client_of(door) as client:
+        response = await client.get(
+            "/queries/find-incidents", headers={"headwater-position": "99", "prefer": "wait=3600"}
+        )
+
+    assert response.status_code == 503
