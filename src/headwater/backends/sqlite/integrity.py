@@ -1,0 +1,149 @@
+"""What only SQLite can say of a log: its pages, its schema and triggers, its index, its place on the disk.
+
+Reads: connection.py, schema.py. Read next: headwater/integration/verify.py (what holds for every backend).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from headwater.backends.sqlite.connection import SqliteFile, connect
+from headwater.backends.sqlite.driver import Connection
+from headwater.backends.sqlite.errors import translated
+from headwater.backends.sqlite.schema import prepare
+from headwater.backends.sqlite.statements import statement
+from headwater.backends.sqlite.writer import EVENT_LOG_SCHEMA
+from headwater.errors import StoreCorrupt, StoreIOError
+from headwater.integration.verify import Check, checked
+
+_IN_MEMORY = SqliteFile(path=":memory:")
+_MOST_FAULTS = 100
+
+
+class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A log's file: sizes in bytes, how it is written, its schema version, and whether this user may write it."""
+
+    path: str
+    file_bytes: int
+    wal_bytes: int
+    free_bytes: int
+    journal_mode: str
+    synchronous: str
+    schema_version: int
+    known_version: int
+    permissions: str
+    writable: bool
+
+
+def existing_file(url: str) -> SqliteFile:
+    """The file that the URL names. Raises ``StoreIOError`` if there is none, for those who must not make one."""
+    file = SqliteFile.of_url(url)
+    if not Path(file.path).exists():
+        remedy = "give the URL of a log, or send a command first"
+        raise StoreIOError(f"there is no log at {file.path}", remedy=remedy, path=file.path)
+    return file
+
+
+def file_facts(url: str) -> FileFacts:
+    """How the log's file stands. Changes nothing. Raises ``StoreError`` if it cannot be opened."""
+    file = existing_file(url)
+    path = Path(file.path)
+    wal = Path(f"{file.path}-wal")
+    with closing(connect(file, read_only=True)) as connection, translated(file.path):
+        journal_mode = str(connection.pragma("journal_mode"))
+        version = _version(connection)
+    return FileFacts(
+        path=str(path.absolute()),
+        file_bytes=path.stat().st_size,
+        wal_bytes=wal.stat().st_size if wal.exists() else 0,
+        free_bytes=shutil.disk_usage(path.absolute().parent).free,
+        journal_mode=journal_mode,
+        synchronous="FULL" if file.durability == "full" else "NORMAL",
+        schema_version=version,
+        known_version=EVENT_LOG_SCHEMA.version,
+        permissions=stat.filemode(path.stat().st_mode),
+        writable=os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK),
+    )
+
+
+def file_checks(url: str) -> tuple[Check, ...]:
+    """SQLite's own check of its pages, then the schema with its triggers, then the tag index, both ways.
+
+    Raises ``StoreError`` if the file cannot even be opened.
+    """
+    file = existing_file(url)
+    with closing(connect(file, read_only=True)) as connection:
+        return tuple(
+            _checked(name, connection, find)
+            for name, find in (
+                ("the file's pages are sound", _page_faults),
+                ("the schema and its immutability triggers are in place", _schema_faults),
+                ("every event has a type", _type_faults),
+                ("every tag of an event is indexed", _missing_tags),
+                ("every index entry is a tag of its event", _extra_tags),
+            )
+        )
+
+
+def _checked(name: str, connection: Connection, find: Callable[[Connection], Iterable[str]]) -> Check:
+    """Run one check. Damage that stops the check is its fault."""
+    try:
+        with translated("the file"):
+            return checked(name, 1, list(find(connection)))
+    except StoreCorrupt as error:
+        return checked(name, 1, [error.message])
+
+
+def _page_faults(connection: Connection) -> Iterator[str]:
+    for (found,) in connection.execute(f"PRAGMA integrity_check({_MOST_FAULTS})"):
+        if found != "ok":
+            yield str(found)
+
+
+def _schema_faults(connection: Connection) -> Iterator[str]:
+    """What stands otherwise than in a fresh file of this version."""
+    found = _objects(connection)
+    with closing(connect(_IN_MEMORY)) as fresh:
+        prepare(fresh, EVENT_LOG_SCHEMA, _IN_MEMORY)
+        expected = _objects(fresh)
+    for name in sorted(expected.keys() | found.keys()):
+        if name not in found:
+            yield f"{name} is missing"
+        elif name not in expected:
+            yield f"{name} does not belong here"
+        elif found[name] != expected[name]:
+            yield f"{name} was changed"
+
+
+def _version(connection: Connection) -> int:
+    if not connection.table_exists(None, "schema_version"):
+        return 0
+    found = connection.execute(statement("schema_version")).get
+    return found if isinstance(found, int) else 0
+
+
+def _objects(connection: Connection) -> dict[str, str]:
+    rows = connection.execute("SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")
+    return {f"{kind} {name}": sql for kind, name, sql in rows}
+
+
+def _type_faults(connection: Connection) -> Iterator[str]:
+    for position, number in connection.execute(statement("events_without_type")):
+        yield f"{position}: type number {number} has no name"
+
+
+def _missing_tags(connection: Connection) -> Iterator[str]:
+    for position, tag in connection.execute(statement("tags_missing_in_index")):
+        yield f"{position}: {tag} is not indexed"
+
+
+def _extra_tags(connection: Connection) -> Iterator[str]:
+    for position, tag in connection.execute(statement("tags_only_in_index")):
+        yield f"{position}: the index says {tag}, the event does not"

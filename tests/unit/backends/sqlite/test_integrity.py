@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from contextlib import closing
+
+import apsw
+import pytest
+
+from headwater.backends.sqlite.integrity import existing_file, file_checks, file_facts
+from headwater.errors import StoreCorrupt, StoreIOError, UnsupportedUrl
+from headwater.event_store import NewEvent, open_store
+
+
+@pytest.fixture
+async def log(tmp_path):
+    """The URL of a log with three events, closed."""
+    url = f"sqlite:///{tmp_path}/log.db"
+    async with open_store(url) as store:
+        await store.append([NewEvent(type="Placed", data=b"{}", tags=("order:1", 'said:"hi", \\'))])
+        await store.append([NewEvent(type="Placed", data=b"{}", tags=("order:2",)), NewEvent(type="Noted", data=b"{}")])
+    return url
+
+
+def damage(url, statements):
+    """Change the file behind the store's back."""
+    with closing(apsw.Connection(url.removeprefix("sqlite:///"))) as connection:
+        connection.execute(statements)
+
+
+def faults(url):
+    """The faults of the checks that did not pass."""
+    return {check.name: check.faults for check in file_checks(url) if not check.passed}
+
+
+async def test_a_whole_file_has_no_fault(log):
+    """Tags with quotes, commas and backslashes are compared as they are."""
+    assert faults(log) == {}
+
+
+@pytest.mark.parametrize(
+    ("statements", "check", "fault"),
+    [
+        (
+            "DROP TRIGGER events_are_never_updated",
+            "the schema and its immutability triggers are in place",
+            "trigger events_are_never_updated is missing",
+        ),
+        (
+            "CREATE TABLE notes (text)",
+            "the schema and its immutability triggers are in place",
+            "table notes does not belong here",
+        ),
+        (
+            "DROP TRIGGER events_are_never_updated; "
+            + "CREATE TRIGGER events_are_never_updated BEFORE UPDATE ON events BEGIN SELECT 1; END",
+            "the schema and its immutability triggers are in place",
+            "trigger events_are_never_updated was changed",
+        ),
+        (
+            "DROP TRIGGER event_tags_are_never_deleted; DELETE FROM event_tags WHERE position = 2",
+            "every tag of an event is indexed",
+            "2: order:2 is not indexed",
+        ),
+        (
+            "DROP TRIGGER event_tags_are_never_updated; UPDATE event_tags SET type = 9 WHERE position = 2",
+            "every tag of an event is indexed",
+            "2: order:2 is not indexed",
+        ),
+        (
+            "INSERT INTO event_tags VALUES ((SELECT id FROM tags WHERE tag = 'order:1'), 2, 1)",
+            "every index entry is a tag of its event",
+            "2: the index says order:1, the event does not",
+        ),
+        (
+            "INSERT INTO event_tags VALUES ((SELECT id FROM tags WHERE tag = 'order:1'), 99, 1)",
+            "every index entry is a tag of its event",
+            "99: the index says order:1, the event does not",
+        ),
+        (
+            "DROP TRIGGER types_are_never_deleted; DELETE FROM types WHERE name = 'Noted'",
+            "every event has a type",
+            "3: type number 2 has no name",
+        ),
+    ],
+)
+async def test_each_kind_of_damage_is_found_and_named(log, statements, check, fault):
+    """The check of that damage fails, and says where."""
+    damage(log, statements)
+    assert fault in faults(log)[check]
+
+
+async def test_overwritten_pages_fail_their_check(log, tmp_path):
+    """Rubbish in the file is a fault of the pages, not an exception."""
+    damage(log, "PRAGMA wal_checkpoint(truncate)")
+    file = tmp_path / "log.db"
+    content = file.read_bytes()
+    file.write_bytes(content[: 2 * 4096] + b"\xa5" * (len(content) - 2 * 4096))
+    assert "the file's pages are sound" in faults(log)
+
+
+async def test_a_file_that_is_no_database_is_refused(tmp_path):
+    """The header is looked at before anything else."""
+    (tmp_path / "log.db").write_bytes(b"something else entirely" * 400)
+    with pytest.raises(StoreCorrupt):
+        file_checks(f"sqlite:///{tmp_path}/log.db")
+
+
+async def test_the_facts_of_a_file_are_read_without_changing_it(log, tmp_path):
+    """Looking leaves every byte as it is."""
+    before = (tmp_path / "log.db").read_bytes()
+    facts = file_facts(log)
+    assert (facts.journal_mode, facts.synchronous, facts.schema_version) == ("wal", "FULL", facts.known_version)
+    assert facts.file_bytes == len(before)
+    assert facts.writable
+    assert file_facts(f"{log}?durability=relaxed").synchronous == "NORMAL"
+    assert (tmp_path / "log.db").read_bytes() == before
+
+
+def test_a_file_that_is_not_there_is_not_made(tmp_path):
+    """Who only looks gets an error that says what to do."""
+    with pytest.raises(StoreIOError, match="there is no log"):
+        existing_file(f"sqlite:///{tmp_path}/log.db")
+    with pytest.raises(UnsupportedUrl):
+        existing_file("sqlite:///")
+    assert list(tmp_path.iterdir()) == []
