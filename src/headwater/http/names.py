@@ -1,20 +1,17 @@
-"""The names in the path: ``open-incident`` or ``OpenIncident`` to the message they stand for. Reads: nothing."""
+"""The names in the path: ``open-incident`` or ``OpenIncident`` to the message they stand for.
+
+Reads: catalogue.py. Read next: commands.py.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
+from headwater.catalogue import spoken_name
 from headwater.messages import Message
 
 M = TypeVar("M", bound=Message)
-_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-
-
-def slug(name: str) -> str:
-    """A message's name as it stands in a path: ``OpenIncident`` is ``open-incident``."""
-    return _WORD.sub("-", name).lower()
 
 
 class Names(Generic[M]):
@@ -23,7 +20,7 @@ class Names(Generic[M]):
     def __init__(self, types: Mapping[str, type[M]], explain: Callable[[str], type[M]]) -> None:
         self.types = dict(types)
         self._explain = explain
-        self._name_of = {name: name for name in types} | {slug(name): name for name in types}
+        self._name_of = {name: name for name in types} | {spoken_name(name): name for name in types}
         self._names = {cls: name for name, cls in types.items()}
 
     def find(self, segment: str) -> str:

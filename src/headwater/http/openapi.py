@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 
 from headwater import errors
+from headwater.catalogue import spoken_name
 from headwater.http.examples import example_of
-from headwater.http.names import Names, slug
+from headwater.http.names import Names
 from headwater.http.parameters import Parameters
 from headwater.http.problems import status_of, title_of
 from headwater.messages import Command, Query, Receipt, contract_of
@@ -50,8 +51,8 @@ class ProblemDocument(msgspec.Struct, omit_defaults=True):
 def openapi_document(title: str, commands: Names[Command], queries: Names[Query[Any]]) -> Json:
     """The whole document. ``title`` is the application's name."""
     schemas = _Schemas([*commands.types.values(), *queries.types.values()])
-    paths = {f"/commands/{slug(name)}": {"post": _command(cls, schemas)} for name, cls in commands.types.items()}
-    paths |= {f"/queries/{slug(name)}": _query(cls, schemas) for name, cls in queries.types.items()}
+    paths = {f"/commands/{spoken_name(name)}": {"post": _command(cls, schemas)} for name, cls in commands.types.items()}
+    paths |= {f"/queries/{spoken_name(name)}": _query(cls, schemas) for name, cls in queries.types.items()}
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": "1", "description": "Commands change state, queries read it."},
@@ -144,14 +145,15 @@ def _member(schema: Json, name: str, schemas: _Schemas) -> Json:
     for option in (schema, *schema.get("anyOf", ())):
         found = schemas.follow(option)
         if name in found.get("properties", {}):
-            return found["properties"][name]
+            member: Json = found["properties"][name]
+            return member
     return {}
 
 
 def _described(cls: type[Any], tag: str) -> Json:
     first, _, rest = (cls.__doc__ or "").strip().partition("\n")
     name = contract_of(cls).name
-    return {"operationId": slug(name), "summary": first or name, "description": rest.strip(), "tags": [tag]}
+    return {"operationId": spoken_name(name), "summary": first or name, "description": rest.strip(), "tags": [tag]}
 
 
 def _body(cls: type[Any], schemas: _Schemas) -> Json:

@@ -13,10 +13,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from headwater.catalogue import spoken_name
 from headwater.errors import StoreError
 from headwater.http.examples import example_of
 from headwater.http.faults import MethodNotAllowed, NothingHere
-from headwater.http.names import Names, slug
+from headwater.http.names import Names
 from headwater.http.openapi import openapi_document
 from headwater.http.problems import MEDIA_TYPE, problem_of
 from headwater.messages import Command, Query
@@ -102,7 +103,7 @@ def _json(value: Any, status: int = 200) -> Response:
 def _index(title: str, commands: Names[Command], queries: Names[Query[Any]]) -> dict[str, Any]:
     def listed(folder: str, names: Names[Any]) -> list[dict[str, str]]:
         return [
-            {"name": name, "href": f"{folder}/{slug(name)}", "about": _summary(cls)}
+            {"name": name, "href": f"{folder}/{spoken_name(name)}", "about": _summary(cls)}
             for name, cls in names.types.items()
         ]
 
@@ -119,11 +120,9 @@ def _index(title: str, commands: Names[Command], queries: Names[Query[Any]]) -> 
 def _contract_page(title: str, commands: Names[Command], queries: Names[Query[Any]]) -> str:
     """The contract for people: each command and query with a line that can be copied."""
     parts = [f"<h1>{escape(title)}</h1><p>Also as <a href='openapi.json'>OpenAPI 3.1</a>.</p><h2>Commands</h2>"]
-    for name, cls in commands.types.items():
-        parts.append(_entry(name, cls, f"-X POST $URL/commands/{slug(name)}{_data(cls)}"))
+    parts += [_entry(name, cls, f"-X POST $URL/commands/{spoken_name(name)}") for name, cls in commands.types.items()]
     parts.append("<h2>Queries</h2>")
-    for name, cls in queries.types.items():
-        parts.append(_entry(name, cls, f"-X QUERY $URL/queries/{slug(name)}{_data(cls)}"))
+    parts += [_entry(name, cls, f"-X QUERY $URL/queries/{spoken_name(name)}") for name, cls in queries.types.items()]
     style = (
         "body{font:1rem/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}"
         "pre{background:#f4f4f4;padding:.6rem;overflow:auto}"
@@ -134,13 +133,12 @@ def _contract_page(title: str, commands: Names[Command], queries: Names[Query[An
     )
 
 
-def _entry(name: str, cls: type[Any], line: str) -> str:
-    return f"<h3 id='{slug(name)}'>{escape(name)}</h3><p>{escape(_summary(cls))}</p><pre>curl {escape(line)}</pre>"
-
-
-def _data(cls: type[Any]) -> str:
+def _entry(name: str, cls: type[Any], request: str) -> str:
     example = example_of(cls)
-    return f" -H 'content-type: application/json' -d '{json.dumps({} if example is None else example)}'"
+    body = json.dumps({} if example is None else example)
+    line = f"curl {request} -H 'content-type: application/json' -d '{body}'"
+    anchor = spoken_name(name)
+    return f"<h3 id='{anchor}'>{escape(name)}</h3><p>{escape(_summary(cls))}</p><pre>{escape(line)}</pre>"
 
 
 def _summary(cls: type[Any]) -> str:

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import pytest
 
-from headwater.http.names import slug
+from headwater.catalogue import Catalogue
+from headwater.errors import UnknownMessage
+from headwater.http.names import Names
+from headwater.messages import Command, contract
 
 
-@pytest.mark.parametrize(
-    ("name", "path"),
-    [
-        ("OpenIncident", "open-incident"),
-        ("Open", "open"),
-        ("NoteSLAMissed", "note-sla-missed"),
-        ("Add2Lines", "add2-lines"),
-    ],
-)
-def test_a_name_becomes_words_with_hyphens(name, path):
-    """Words are told by capitals; a run of capitals is one word."""
-    assert slug(name) == path
+@contract("CloseCase", aliases=["ShutCase"])
+class _CloseCase(Command):
+    pass
+
+
+@pytest.mark.parametrize("segment", ["CloseCase", "close-case", "ShutCase", "shut-case"])
+def test_a_name_is_found_in_every_spelling_and_by_what_it_was_called_before(segment):
+    """All lead to the canonical name."""
+    catalogue = Catalogue.of([_CloseCase])
+
+    assert Names(catalogue.commands, catalogue.command_type).find(segment) == "CloseCase"
+
+
+def test_an_unknown_name_is_explained():
+    """With the nearest that there is."""
+    catalogue = Catalogue.of([_CloseCase])
+
+    with pytest.raises(UnknownMessage, match="did you mean CloseCase"):
+        Names(catalogue.commands, catalogue.command_type).find("close-cas")
