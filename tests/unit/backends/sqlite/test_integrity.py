@@ -9,6 +9,11 @@ from headwater.backends.sqlite.integrity import existing_file, file_checks, file
 from headwater.errors import StoreCorrupt, StoreIOError, UnsupportedUrl
 from headwater.event_store import NewEvent, open_store
 
+HOLLOW_TRIGGER = """
+DROP TRIGGER events_are_never_updated;
+CREATE TRIGGER events_are_never_updated BEFORE UPDATE ON events BEGIN SELECT 1; END
+"""
+
 
 @pytest.fixture
 async def log(tmp_path):
@@ -50,8 +55,7 @@ async def test_a_whole_file_has_no_fault(log):
             "table notes does not belong here",
         ),
         (
-            "DROP TRIGGER events_are_never_updated; "
-            + "CREATE TRIGGER events_are_never_updated BEFORE UPDATE ON events BEGIN SELECT 1; END",
+            HOLLOW_TRIGGER,
             "the schema and its immutability triggers are in place",
             "trigger events_are_never_updated was changed",
         ),
