@@ -27,7 +27,7 @@ check: $(READY) ## what needs no running: lint, format, types (mypy and pyright)
 	@$(BIN)/ruff format --quiet --check . || { echo "run: make format"; exit 1; }
 	@$(BIN)/mypy
 	@$(BIN)/pyright --warnings
-	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@found=$$($(BIN)/lint-imports --no-logo) || { echo "$$found"; exit 1; }
 
 format: $(READY) ## put the code into the house format
 	@$(BIN)/ruff check --quiet --fix . || true
