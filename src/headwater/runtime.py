@@ -91,12 +91,14 @@ class Runtime:
         origin = Origin(actor, tenant, correlation, causation, idempotency_key, expect)
         return self._executor.execute(valid, origin)
 
-    def execute_json(self, name: str, body: bytes, origin: Origin = NOWHERE) -> Coroutine[Any, Any, Receipt]:
+    def execute_json(
+        self, command: str | type[Command], body: bytes, origin: Origin = NOWHERE
+    ) -> Coroutine[Any, Any, Receipt]:
         """Decode, validate and carry out a command as it came over the wire: what the doors call.
 
         Raises ``UnknownMessage``, ``MalformedMessage``, and what ``execute`` raises.
         """
-        return self._executor.execute(self.codec.decode_command(name, body), origin)
+        return self._executor.execute(self.codec.decode_command(command, body), origin)
 
     async def ask(
         self,

@@ -17,11 +17,9 @@ from headwater.app import App
 from headwater.errors import StoreClosed
 from headwater.http.commands import CommandDoor
 from headwater.http.exchange import Receive, Scope, Send, respond_problem
-from headwater.http.names import Names
 from headwater.http.options import Authenticate, HttpOptions
 from headwater.http.pages import page_routes, problem_response
 from headwater.http.queries import QueryDoor
-from headwater.messages import Command, Query
 from headwater.runtime import Runtime
 
 _COMMANDS = "/commands/"
@@ -76,13 +74,10 @@ class _Ready:
     """What answers requests while the application is open."""
 
     def __init__(self, runtime: Runtime, options: HttpOptions) -> None:
-        catalogue = runtime.catalogue
-        commands: Names[Command] = Names(catalogue.commands, catalogue.command_type)
-        queries: Names[Query[Any]] = Names(catalogue.queries, catalogue.query_type)
-        self.commands = CommandDoor(runtime, commands, options)
-        self.queries = QueryDoor(runtime, queries, options)
+        self.commands = CommandDoor(runtime, options)
+        self.queries = QueryDoor(runtime, options)
         self.pages = Starlette(
-            routes=[*page_routes(runtime, commands, queries, docs=options.docs), *options.routes],
+            routes=[*page_routes(runtime, docs=options.docs), *options.routes],
             exception_handlers={HTTPException: problem_response, Exception: problem_response},
         )
 

@@ -23,9 +23,8 @@ from headwater.http.exchange import (
     respond_problem,
 )
 from headwater.http.faults import Headers, MethodNotAllowed
-from headwater.http.names import Names
 from headwater.http.options import NOBODY, HttpOptions, authenticate
-from headwater.messages import Command, Receipt
+from headwater.messages import Receipt
 from headwater.runtime import Runtime
 
 METHODS = ("POST",)
@@ -34,28 +33,28 @@ METHODS = ("POST",)
 class CommandDoor:
     """Answers everything below ``/commands/``."""
 
-    def __init__(self, runtime: Runtime, names: Names[Command], options: HttpOptions) -> None:
+    def __init__(self, runtime: Runtime, options: HttpOptions) -> None:
         self._execute = runtime.execute_json
         self._caught_up = runtime.caught_up
-        self._names = names
+        self._find = runtime.catalogue.command_type
         self._options = options
 
     async def answer(self, segment: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Carry out the command of that name, or answer with the problem."""
         try:
-            name = self._names.find(segment)
+            command = self._find(segment)
             if scope["method"] != "POST":
                 raise MethodNotAllowed(scope["method"], METHODS)
             headers: RequestHeaders = dict(scope["headers"])
             origin = await self._origin(scope, headers)
             body = await read_json(headers, receive, self._options.max_body_bytes)
-            receipt = await self._execute(name, body, origin)
+            receipt = await self._execute(command, body, origin)
             status, applied = 200, None
             if b"prefer" in headers:
                 status, applied = await self._wait(receipt, headers)
         except Disconnected:
             return
-        except Exception as error:  # noqa: BLE001  the outermost frame of a request: every error becomes a problem document
+        except Exception as error:  # noqa: BLE001  the outermost frame: every error becomes a problem document
             await respond_problem(send, error, head=scope["method"] == "HEAD")
         else:
             await respond(send, status, _headers(receipt, applied), _body(receipt))

@@ -1,23 +1,23 @@
 """The contract as OpenAPI 3.1: one path per command and query, schemas from the messages themselves.
 
-Reads: parameters.py, problems.py, examples.py. Read next: pages.py. Source: the OpenAPI Specification 3.1.
+Reads: schemas.py, problems.py, examples.py. Read next: pages.py. Source: the OpenAPI Specification 3.1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from headwater import errors
-from headwater.catalogue import spoken_name
+from headwater.catalogue import Catalogue, spoken_name
+from headwater.errors import FieldError
 from headwater.http.examples import example_of
-from headwater.http.names import Names
-from headwater.http.parameters import Parameters
 from headwater.http.problems import status_of, title_of
 from headwater.messages import Command, Query, Receipt, contract_of
 from headwater.queries.asking import answer_type_of
+from headwater.schemas import schemas_of
 
 Json = dict[str, Any]
 _JSON = "application/json"
@@ -44,15 +44,16 @@ class ProblemDocument(msgspec.Struct, omit_defaults=True):
     detail: str
     remedy: str | None = None
     reason: str | None = None
-    errors: list[errors.FieldError] | None = None
+    errors: list[FieldError] | None = None
     fields: dict[str, Any] | None = None
 
 
-def openapi_document(title: str, commands: Names[Command], queries: Names[Query[Any]]) -> Json:
+def openapi_document(title: str, catalogue: Catalogue) -> Json:
     """The whole document. ``title`` is the application's name."""
-    schemas = _Schemas([*commands.types.values(), *queries.types.values()])
-    paths = {f"/commands/{spoken_name(name)}": {"post": _command(cls, schemas)} for name, cls in commands.types.items()}
-    paths |= {f"/queries/{spoken_name(name)}": _query(cls, schemas) for name, cls in queries.types.items()}
+    commands, queries = catalogue.commands, catalogue.queries
+    schemas = _Schemas([*commands.values(), *queries.values()])
+    paths = {f"/commands/{spoken_name(name)}": {"post": _command(cls, schemas)} for name, cls in commands.items()}
+    paths |= {f"/queries/{spoken_name(name)}": _query(cls, schemas) for name, cls in queries.items()}
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": "1", "description": "Commands change state, queries read it."},
@@ -67,23 +68,21 @@ class _Schemas:
 
     def __init__(self, messages: list[type[Any]]) -> None:
         answers = [answer_type_of(cls) for cls in messages if issubclass(cls, Query)]
-        types: list[Any] = list(dict.fromkeys([*messages, Receipt, ProblemDocument]))
-        types += [answer for answer in answers if answer not in types]
-        found, self.components = msgspec.json.schema_components(types, ref_template=_REF)
-        self._found = list(zip(types, found, strict=True))
+        types: list[Any] = list({repr(kind): kind for kind in [*messages, *answers, Receipt, ProblemDocument]}.values())
+        found, self.components = schemas_of(types, ref_template=_REF)
+        self._schemas = {repr(kind): schema for kind, schema in zip(types, found, strict=True)}
 
     def of(self, wanted: Any) -> Json:
         """The schema of a type, as a reference where it has a name."""
-        return next(schema for kind, schema in self._found if kind == wanted)
-
-    def resolved(self, wanted: Any) -> Json:
-        """The schema of a named type itself."""
-        return self.follow(self.of(wanted))
+        return self._schemas[repr(wanted)]
 
     def follow(self, schema: Json) -> Json:
         """A schema with its reference, if it is one, followed."""
         reference = schema.get("$ref")
-        return schema if reference is None else self.components[reference.rpartition("/")[2]]
+        if reference is None:
+            return schema
+        named: Json = self.components[reference.rpartition("/")[2]]
+        return named
 
 
 def _command(cls: type[Command], schemas: _Schemas) -> Json:
@@ -132,22 +131,20 @@ def _query(cls: type[Query[Any]], schemas: _Schemas) -> Json:
     }
 
 
-def _parameters(cls: type[Query[Any]], schemas: _Schemas) -> Iterable[Json]:
-    for parameter in Parameters(cls):
-        schema = schemas.resolved(cls)
-        for part in parameter.path:
-            schema = _member(schema, part, schemas)
-        yield {"name": parameter.name, "in": "query", "required": parameter.required, "schema": schema}
+def _parameters(cls: type[Query[Any]], schemas: _Schemas) -> Iterator[Json]:
+    """A parameter for each field that a query string can say; those of a nested struct with a dot."""
+    yield from _members(schemas.follow(schemas.of(cls)), "", schemas, needed=True)
 
 
-def _member(schema: Json, name: str, schemas: _Schemas) -> Json:
-    """The schema of a field, looked for in every alternative of a union."""
-    for option in (schema, *schema.get("anyOf", ())):
-        found = schemas.follow(option)
-        if name in found.get("properties", {}):
-            member: Json = found["properties"][name]
-            return member
-    return {}
+def _members(schema: Json, prefix: str, schemas: _Schemas, *, needed: bool) -> Iterator[Json]:
+    for name, member in schema.get("properties", {}).items():
+        required = needed and name in schema.get("required", ())
+        options = [schemas.follow(option) for option in (member, *member.get("anyOf", ()))]
+        nested = next((option for option in options if "properties" in option), None)
+        if nested is not None:
+            yield from _members(nested, f"{prefix}{name}.", schemas, needed=required)
+        elif not any(option.get("type") == "object" for option in options):
+            yield {"name": f"{prefix}{name}", "in": "query", "required": required, "schema": member}
 
 
 def _described(cls: type[Any], tag: str) -> Json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from html import escape
 from typing import Any
 
@@ -13,14 +13,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from headwater.catalogue import spoken_name
+from headwater.catalogue import Catalogue, spoken_name
 from headwater.errors import StoreError
 from headwater.http.examples import example_of
 from headwater.http.faults import MethodNotAllowed, NothingHere
-from headwater.http.names import Names
 from headwater.http.openapi import openapi_document
 from headwater.http.problems import MEDIA_TYPE, problem_of
-from headwater.messages import Command, Query
+from headwater.messages import Message
 from headwater.runtime import Runtime
 
 _STRICT = {
@@ -30,15 +29,15 @@ _STRICT = {
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def page_routes(runtime: Runtime, commands: Names[Command], queries: Names[Query[Any]], *, docs: bool) -> list[Route]:
+def page_routes(runtime: Runtime, *, docs: bool) -> list[Route]:
     """The routes of the side pages; without ``docs`` only the health check."""
     routes = [Route("/healthz", _health(runtime))]
     if docs:
-        title = runtime.app.name
+        title, catalogue = runtime.app.name, runtime.catalogue
         routes += [
-            Route("/", _fixed(_json(_index(title, commands, queries)))),
-            Route("/docs", _fixed(HTMLResponse(_contract_page(title, commands, queries), headers=_STRICT))),
-            Route("/openapi.json", _fixed(_json(openapi_document(title, commands, queries)))),
+            Route("/", _fixed(_json(_index(title, catalogue)))),
+            Route("/docs", _fixed(HTMLResponse(_contract_page(title, catalogue), headers=_STRICT))),
+            Route("/openapi.json", _fixed(_json(openapi_document(title, catalogue)))),
         ]
     return routes
 
@@ -100,29 +99,29 @@ def _json(value: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(value), status, headers, "application/json")
 
 
-def _index(title: str, commands: Names[Command], queries: Names[Query[Any]]) -> dict[str, Any]:
-    def listed(folder: str, names: Names[Any]) -> list[dict[str, str]]:
+def _index(title: str, catalogue: Catalogue) -> dict[str, Any]:
+    def listed(folder: str, messages: Mapping[str, type[Message]]) -> list[dict[str, str]]:
         return [
             {"name": name, "href": f"{folder}/{spoken_name(name)}", "about": _summary(cls)}
-            for name, cls in names.types.items()
+            for name, cls in messages.items()
         ]
 
     return {
         "app": title,
-        "commands": listed("commands", commands),
-        "queries": listed("queries", queries),
+        "commands": listed("commands", catalogue.commands),
+        "queries": listed("queries", catalogue.queries),
         "openapi": "openapi.json",
         "docs": "docs",
         "health": "healthz",
     }
 
 
-def _contract_page(title: str, commands: Names[Command], queries: Names[Query[Any]]) -> str:
+def _contract_page(title: str, catalogue: Catalogue) -> str:
     """The contract for people: each command and query with a line that can be copied."""
     parts = [f"<h1>{escape(title)}</h1><p>Also as <a href='openapi.json'>OpenAPI 3.1</a>.</p><h2>Commands</h2>"]
-    parts += [_entry(name, cls, f"-X POST $URL/commands/{spoken_name(name)}") for name, cls in commands.types.items()]
+    parts += [_entry("POST", "commands", name, cls) for name, cls in catalogue.commands.items()]
     parts.append("<h2>Queries</h2>")
-    parts += [_entry(name, cls, f"-X QUERY $URL/queries/{spoken_name(name)}") for name, cls in queries.types.items()]
+    parts += [_entry("QUERY", "queries", name, cls) for name, cls in catalogue.queries.items()]
     style = (
         "body{font:1rem/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}"
         "pre{background:#f4f4f4;padding:.6rem;overflow:auto}"
@@ -133,11 +132,11 @@ def _contract_page(title: str, commands: Names[Command], queries: Names[Query[An
     )
 
 
-def _entry(name: str, cls: type[Any], request: str) -> str:
+def _entry(method: str, folder: str, name: str, cls: type[Any]) -> str:
     example = example_of(cls)
     body = json.dumps({} if example is None else example)
-    line = f"curl {request} -H 'content-type: application/json' -d '{body}'"
     anchor = spoken_name(name)
+    line = f"curl -X {method} $URL/{folder}/{anchor} -H 'content-type: application/json' -d '{body}'"
     return f"<h3 id='{anchor}'>{escape(name)}</h3><p>{escape(_summary(cls))}</p><pre>{escape(line)}</pre>"
 
 

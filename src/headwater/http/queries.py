@@ -23,9 +23,8 @@ from headwater.http.exchange import (
     respond_problem,
 )
 from headwater.http.faults import Headers, MethodNotAllowed
-from headwater.http.names import Names
 from headwater.http.options import NOBODY, HttpOptions, authenticate
-from headwater.http.parameters import Parameters, with_parameter
+from headwater.http.parameters import read_parameters, with_parameter
 from headwater.messages import Query
 from headwater.queries.asking import Answer
 from headwater.read_models import Page
@@ -40,35 +39,36 @@ _CURSOR = "page.cursor"
 class QueryDoor:
     """Answers everything below ``/queries/``."""
 
-    def __init__(self, runtime: Runtime, names: Names[Query[Any]], options: HttpOptions) -> None:
+    def __init__(self, runtime: Runtime, options: HttpOptions) -> None:
         self._runtime = runtime
-        self._names = names
+        self._find = runtime.catalogue.query_type
         self._options = options
-        self._parameters = {name: Parameters(query) for name, query in names.types.items()}
 
     async def answer(self, segment: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the query of that name, or answer with the problem."""
         method: str = scope["method"]
         try:
-            name = self._names.find(segment)
+            asked = self._find(segment)
             if method not in METHODS:
                 raise MethodNotAllowed(method, METHODS)
             headers: RequestHeaders = dict(scope["headers"])
-            query = await self._query(name, scope, headers, receive)
+            query = await self._query(asked, scope, headers, receive)
             answer = await self._ask(query, scope, headers)
             body = self._runtime.codec.encode(answer.value)
         except Disconnected:
             return
-        except Exception as error:  # noqa: BLE001  the outermost frame of a request: every error becomes a problem document
+        except Exception as error:  # noqa: BLE001  the outermost frame: every error becomes a problem document
             await respond_problem(send, error, head=method == "HEAD")
         else:
             await self._respond(send, scope, headers, answer, body)
 
-    async def _query(self, name: str, scope: Scope, headers: RequestHeaders, receive: Receive) -> Query[Any]:
+    async def _query(
+        self, asked: type[Query[Any]], scope: Scope, headers: RequestHeaders, receive: Receive
+    ) -> Query[Any]:
         codec = self._runtime.codec
         if scope["method"] in _READING:
-            return codec.decode_query(name, self._parameters[name].read(scope["query_string"]))
-        return codec.decode_query(name, await read_json(headers, receive, self._options.max_body_bytes))
+            return codec.decode_query(asked, read_parameters(scope["query_string"]))
+        return codec.decode_query(asked, await read_json(headers, receive, self._options.max_body_bytes))
 
     async def _ask(self, query: Query[Any], scope: Scope, headers: RequestHeaders) -> Answer[Any]:
         """Ask on behalf of the caller, as fresh as the headers want it."""
