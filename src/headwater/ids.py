@@ -48,6 +48,14 @@ class UuidSequence:
         self._millisecond = 0
 
 
+def uuid_of(raw: bytes) -> UUID:
+    """The UUID of 16 stored bytes, made in a third of the time that ``UUID(bytes=...)`` takes to check them."""
+    made = _new(UUID)
+    _set(made, "int", int.from_bytes(raw, "big"))
+    _set(made, "is_safe", _UNKNOWN)
+    return made
+
+
 uuid7 = UuidSequence()
 """A new UUID version 7 of this process. (The standard library has its own from Python 3.14 on.)"""
 

@@ -31,6 +31,7 @@ __all__ = [
     "Receipt",
     "Recorded",
     "Tag",
+    "UnknownEvent",
     "contract",
     "contract_of",
 ]
@@ -107,9 +108,19 @@ def contract_of(cls: type[Message]) -> Contract:
     return own if isinstance(own, Contract) else Contract(cls.__name__)
 
 
+class UnknownEvent(Event, frozen=True, kw_only=True):
+    """A stored event that no class stands for: its stored ``name``, ``version`` and ``data``, the bytes untouched."""
+
+    name: str
+    version: int
+    data: bytes
+
+
 class Metadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What travels with an event: its ``id`` and ``recorded_at`` (aware, UTC; both filled in when it is read), who sent
-    the command, for which tenant, and because of what."""
+    """What travels with an event: who sent the command, for which tenant, and because of what.
+
+    ``id`` and ``recorded_at`` (aware, UTC) are the event's own, filled in when it is read.
+    """
 
     id: UUID | None = None
     recorded_at: datetime | None = None
@@ -119,12 +130,11 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     causation: str | None = None
     command: str | None = None
     command_hash: str | None = None
-    extra: dict[str, Any] = msgspec.field(default_factory=dict)
+    extra: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
 
 
 class Recorded(msgspec.Struct, Generic[E], frozen=True):
-    """An event as it stands in the log: the ``event``, its ``position`` (from 1), ``recorded_at`` (aware, UTC) and
-    ``metadata``."""
+    """An event as it stands in the log: ``position`` from 1, ``recorded_at`` aware and in UTC."""
 
     event: E
     position: int

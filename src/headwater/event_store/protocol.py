@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 
 from headwater.errors import InvalidAppend
-from headwater.ids import uuid7
+from headwater.ids import uuid7, uuid_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -83,7 +83,7 @@ class RecordedEvent(msgspec.Struct, frozen=True):
     @property
     def id(self) -> UUID:
         """The event's own id, as it was appended."""
-        return UUID(bytes=self.raw_id)
+        return uuid_of(self.raw_id)
 
     @property
     def recorded_at(self) -> datetime:

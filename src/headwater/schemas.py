@@ -1,0 +1,117 @@
+"""JSON Schema (draft 2020-12) of every message: for OpenAPI, for the contract lock, for whoever asks.
+
+Reads: annotations.py, catalogue.py, tags.py. Read next: contracts.py. Docstrings are the descriptions; a field with a
+tag carries it as ``x-headwater-tag``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+from msgspec import inspect as shape
+
+from headwater.annotations import UNRESOLVED, class_of, elements, has_members, members, options, peel
+from headwater.catalogue import Catalogue
+from headwater.declarations import is_pydantic
+from headwater.foreign import foreign_schema
+from headwater.plain import Json, is_array, is_object
+from headwater.tags import tag_fields
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_LOCAL = "#/$defs/{name}"
+
+
+def message_schema(cls: type[Any]) -> Json:
+    """The schema of one type, complete in itself: what it refers to stands under ``$defs``.
+
+    >>> class Reading(msgspec.Struct):
+    ...     celsius: float
+    >>> message_schema(Reading)["properties"]
+    {'celsius': {'type': 'number'}}
+    """
+    (schema,), definitions = schemas_of([cls], ref_template=_LOCAL)
+    name = schema.get("$ref", "").rpartition("/")[2]
+    if name and not _refers_to(definitions, schema["$ref"]):
+        schema = definitions.pop(name)
+    told = {"$schema": _DIALECT, **schema}
+    return {**told, "$defs": definitions} if definitions else told
+
+
+def components(catalogue: Catalogue, ref_template: str = "#/components/schemas/{name}") -> Json:
+    """The schemas of all messages of a catalogue, and of what they refer to, by name, sorted."""
+    messages = [*catalogue.commands.values(), *catalogue.queries.values(), *catalogue.events.values()]
+    return dict(sorted(schemas_of(messages, ref_template=ref_template)[1].items()))
+
+
+def schemas_of(types: Iterable[Any], *, ref_template: str) -> tuple[list[Json], Json]:
+    """A schema per type, in order (a reference where it has a name), and the named ones, computed together."""
+    wanted = list(types)
+    tagged = [cls for cls in dict.fromkeys(_reached(wanted)) if tag_fields(cls)]
+
+    def hook(cls: type) -> Json:
+        return foreign_schema(cls, ref_template)
+
+    found, named = msgspec.json.schema_components([*wanted, *tagged], schema_hook=hook, ref_template=ref_template)
+    for cls, schema in zip(tagged, found[len(wanted) :], strict=True):
+        _mark_tags(cls, named[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema)
+    for schema in list(named.values()):
+        named.update(_lifted(schema))
+    return list(found[: len(wanted)]), named
+
+
+def _mark_tags(cls: Any, schema: Json) -> None:
+    """Write the tags of a class's fields into its schema."""
+    names = {field.name: field.encode_name for field in _fields(cls)}
+    for field in tag_fields(cls):
+        told = schema.get("properties", {}).get(names.get(field.field, field.field))
+        if told is not None:
+            before = told.get("x-headwater-tag")
+            told["x-headwater-tag"] = field.tag if before is None else f"{before},{field.tag}"
+
+
+def _fields(cls: Any) -> tuple[Any, ...]:
+    return getattr(shape.type_info(cls), "fields", ())
+
+
+def _lifted(schema: Any) -> Json:
+    """Take the ``$defs`` of pydantic models out of a schema, to stand with the other named ones."""
+    found: Json = {}
+    parts: Iterable[Any] = schema if is_array(schema) else ()
+    if is_object(schema):
+        found.update(schema.pop("$defs", {}))
+        parts = [*schema.values(), *found.values()]
+    for part in parts:
+        found.update(_lifted(part))
+    return found
+
+
+def _refers_to(part: Any, reference: str) -> bool:
+    if is_object(part):
+        return part.get("$ref") == reference or any(_refers_to(inner, reference) for inner in part.values())
+    return is_array(part) and any(_refers_to(inner, reference) for inner in part)
+
+
+def _reached(hints: Iterable[Any]) -> Iterator[Any]:
+    """The classes with members that types are made of, each once, the types themselves first."""
+    waiting, seen = list(hints), set[Any]()
+    while waiting:
+        hint = waiting.pop(0)
+        bare = peel(hint)[1]
+        if options(bare) != (bare,):
+            waiting.extend(options(bare))
+        elif has_members(bare) and not is_pydantic(class_of(bare)):
+            if bare not in seen:
+                seen.add(bare)
+                yield bare
+                waiting.extend(_member_hints(bare))
+        else:
+            waiting.extend(part for part in elements(bare) if not isinstance(part, str | int | bytes | None))
+
+
+def _member_hints(bare: Any) -> list[Any]:
+    try:
+        return [hint for _, hint in members(bare)]
+    except UNRESOLVED:
+        return []
