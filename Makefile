@@ -36,7 +36,8 @@ format: $(READY) ## put the code into the house format
 bench: $(BENCH_READY) ## measure against the floors and the peers, on this machine
 	@$(BIN)/headwater bench $(ARGS)
 
-docs: $(READY) ## execute every code block of README and docs/
+docs: $(READY) ## write the generated pages, check links, execute every code block
+	@$(BIN)/python scripts/docs.py
 	@$(BIN)/python -m pytest -q tests/test_docs.py $(ARGS)
 
 campaign: campaign-properties campaign-crash ## the long runs: many more random histories, and many more crashes
