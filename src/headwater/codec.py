@@ -124,9 +124,14 @@ class Codec:
         ``page``, and a list field takes one value or several. Raises what ``decode_command`` raises.
         """
         cls = self.catalogue.query_type(message) if isinstance(message, str) else message
-        if isinstance(body, Mapping):
-            return self._convert(cls, nested_values(cls, body), strict=False)
-        return self._read(cls, body)
+        return self.decode_parameters(cls, body) if isinstance(body, Mapping) else self._read(cls, body)
+
+    def decode_parameters(self, cls: type[M], values: Mapping[str, Any]) -> M:
+        """A message from named values that may be text, as in a URL, a form or on a command line: see ``decode_query``.
+
+        Raises ``InvalidMessage`` with every fault.
+        """
+        return self._convert(cls, nested_values(cls, values), strict=False)
 
     def validated(self, message: M) -> M:
         """A message made in Python, checked as if it had come over the wire: the same, read back.
