@@ -5,7 +5,7 @@ Reads: replay.py, figures.py, expected.py. Read next: cli/verbs/demo.py (the ver
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from time import perf_counter
@@ -209,7 +209,7 @@ async def _tell(desk: Runtime, result: DemoResult, report: Report) -> None:
     for text in (*result.refusals, *result.broken_rows):
         report.line(f"  left out: {text}")
     if result.figures_equal:
-        count = sum(1 for _ in _leaves(result.figures))
+        count = _count(result.figures)
         report.line(f"All {count} figures of the read models are equal to those {' and '.join(result.compared_with)}.")
     else:
         report.line(f"{len(result.differences)} figures are NOT equal:")
@@ -244,10 +244,6 @@ async def _tell_reports(desk: Runtime, report: Report) -> None:
     )
 
 
-def _leaves(value: Any) -> Iterator[Any]:
-    """The single figures in the tree of them."""
-    if isinstance(value, dict):
-        for part in value.values():
-            yield from _leaves(part)
-    else:
-        yield value
+def _count(figures: dict[str, Any]) -> int:
+    """How many single figures are in the tree of them."""
+    return sum(len(figure) if isinstance(figure, dict | list) else 1 for figure in figures.values())

@@ -32,7 +32,7 @@ class Tally(msgspec.Struct):
     repeated: int = 0
     skipped: int = 0
     refused: int = 0
-    refusals: list[str] = msgspec.field(default_factory=list)
+    refusals: list[str] = msgspec.field(default_factory=list[str])
 
 
 class Replay:

@@ -61,7 +61,7 @@ def _told(row: LogRow) -> dict[str, Any]:
 
 
 def _beginning(row: LogRow) -> Iterator[DeskCommand]:
-    form = {
+    form: dict[str, Any] = {
         "opened_at": row.opened_at,
         "caller": row.caller,
         "impact": row.impact,
