@@ -132,7 +132,9 @@ class Pair(Aggregate):
 
     def boundary(self) -> EventQuery:
         """AND instead of OR."""
-        return EventQuery.of(types=("StudentEnrolled",), tags=(f"course:{self.course_id}", f"student:{self.student_id}"))
+        return EventQuery.of(
+            types=("StudentEnrolled",), tags=(f"course:{self.course_id}", f"student:{self.student_id}")
+        )
 
     @decide
     def withdraw(self, command: WithdrawStudent) -> StudentWithdrawn:

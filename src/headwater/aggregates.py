@@ -18,7 +18,7 @@ import msgspec
 from headwater.errors import HandlerContractError, Refused
 from headwater.event_store.protocol import EventQuery, QueryItem
 from headwater.messages import Command, Event, Recorded, contract_of
-from headwater.signatures import Parameter, Signature, alternatives, is_kind, leaves, read_signature
+from headwater.signatures import Parameter, Signature, alternatives, is_kind, leaves, listed, read_signature
 from headwater.tags import TagField, tag_fields, tag_value
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -117,10 +117,7 @@ class Decider(msgspec.Struct, frozen=True):
 
 def events_of(decided: Any, where: str) -> tuple[Event, ...]:
     """What a decider returned, as a tuple of events. Anything else is a ``HandlerContractError``."""
-    if decided is None:
-        return ()
-    several = isinstance(decided, Iterable) and not isinstance(decided, str | bytes | dict)
-    events = tuple(decided) if several else (decided,)
+    events = listed(decided)
     for event in events:
         if not isinstance(event, Event):
             raise HandlerContractError(

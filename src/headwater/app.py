@@ -76,7 +76,7 @@ class App:
         """
         async with AsyncExitStack() as stack:
             clock = clock or SystemClock()
-            events = await stack.enter_async_context(open_store(url, migrate=migrate))
+            events = await stack.enter_async_context(open_store(url, clock=clock, migrate=migrate))
             rows = await stack.enter_async_context(open_read_store(read_store or read_store_url(url)))
             progress = Progress()
             follower = Follower(events, rows, self.codec, self.wiring.projections, clock=clock, progress=progress)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator
-from typing import Annotated, Any, Union, get_args, get_origin
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 import msgspec
 
@@ -78,3 +78,13 @@ def alternatives(annotation: Any) -> tuple[Any, ...]:
     if get_origin(annotation) in (Union, types.UnionType):
         return get_args(annotation)
     return (annotation,)
+
+
+def listed(returned: Any) -> tuple[Any, ...]:
+    """What a function returned, as a tuple: ``None`` is nothing, and only true collections are opened."""
+    if returned is None:
+        return ()
+    kind: type[Any] = type(cast("object", returned))
+    if issubclass(kind, Iterable) and not issubclass(kind, (str, bytes, Mapping)):
+        return tuple(cast("Iterable[Any]", returned))
+    return (returned,)

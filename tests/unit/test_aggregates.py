@@ -6,11 +6,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import pytest
-
-from headwater.aggregates import Aggregate, aggregate_plan, decide, evolve
-from headwater.errors import HandlerContractError, Refused
-from headwater.event_store.protocol import EventQuery, QueryItem
-from headwater.messages import Command, Event, Tag
 from tests.domain import (
     ChangeCapacity,
     Course,
@@ -25,6 +20,11 @@ from tests.domain import (
     PlaceOrder,
     Stock,
 )
+
+from headwater.aggregates import Aggregate, aggregate_plan, decide, evolve
+from headwater.errors import HandlerContractError, Refused
+from headwater.event_store.protocol import EventQuery, QueryItem
+from headwater.messages import Command, Event, Tag
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -112,7 +112,7 @@ class ReturnsText(Aggregate):
     """Its decider is not annotated, so what it returns is only seen at run time."""
 
     @decide
-    def poke(self, command: Poke):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    def poke(self, command: Poke):  # type: ignore[no-untyped-def]
         """Text is no event."""
         return "poked"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+from typing import Any, cast
 
 import msgspec
 
@@ -26,8 +27,8 @@ def fingerprint_of(plan: AggregatePlan) -> str:
     return told.hexdigest()[:16]
 
 
-def _stable(constant: object) -> object:
+def _stable(constant: Any) -> Any:
     """A constant in a form that reads the same in every process: sets sorted, inner code by its name."""
     if isinstance(constant, frozenset):
-        return sorted(map(repr, constant))
+        return sorted(map(repr, cast("frozenset[Any]", constant)))
     return getattr(constant, "co_name", constant)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
 
 from headwater.errors import HandlerContractError
 from headwater.messages import Command, Event, contract_of
-from headwater.signatures import Parameter, is_kind, leaves, read_signature
+from headwater.signatures import Parameter, is_kind, leaves, listed, read_signature
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -74,17 +74,16 @@ def handler_plan(function: Callable[..., Any]) -> HandlerPlan | str:
 
 def messages_of(returned: Any, where: str) -> tuple[tuple[Event, ...], tuple[Command, ...]]:
     """What a handler returned: events, or commands. Both, or anything else, is a ``HandlerContractError``."""
-    single = not isinstance(returned, Iterable) or isinstance(returned, str | bytes | dict)
-    listed = () if returned is None else (returned,) if single else tuple(returned)
-    for message in listed:
+    messages = listed(returned)
+    for message in messages:
         if not isinstance(message, Event | Command):
             raise HandlerContractError(
                 f"{where} returned {type(message).__name__}; a command handler returns no domain data",
                 remedy="return events, commands or None; let callers ask a query",
                 where=where,
             )
-    events = tuple(message for message in listed if isinstance(message, Event))
-    commands = tuple(message for message in listed if isinstance(message, Command))
+    events = tuple(message for message in messages if isinstance(message, Event))
+    commands = tuple(message for message in messages if isinstance(message, Command))
     if events and commands:
         raise HandlerContractError(
             f"{where} returned events and commands together",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import msgspec
 
@@ -66,7 +65,7 @@ class Loader:
         boundary.folded += len(events)
 
     def _fold(self, boundary: Boundary, recorded: RecordedEvent) -> None:
-        event: Any = self._codec.decode(recorded)
+        event = self._codec.decode(recorded)
         evolver = self._evolvers.get(type(event))
         if evolver is not None:
             try:

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 
 import pytest
+from headwater.codec import Codec
+from tests import domain as d
 
 from headwater.aggregates import aggregate_plan
 from headwater.catalogue import Catalogue
-from headwater.codec import Codec
 from headwater.commands.executor import Executor, Origin
 from headwater.commands.routing import routes_of
 from headwater.errors import (
@@ -26,7 +27,6 @@ from headwater.errors import (
 from headwater.event_store import open_store
 from headwater.event_store.protocol import AppendCondition, Appended, Conflict, EventStore, NewEvent
 from headwater.messages import Receipt
-from tests import domain as d
 
 PLANS = [aggregate_plan(cls) for cls in (d.Course, d.Enrolment, d.Pair, d.Stock, d.Invoices)]
 CODEC = Codec(
@@ -228,7 +228,7 @@ async def test_the_origin_stands_in_the_metadata(make: Make, store: EventStore) 
 
 async def test_a_command_that_nobody_decides_is_unknown(make: Make) -> None:
     """The wiring reports it earlier; here it is a typed error."""
-    executor = Executor(make()._store, CODEC, FixedClock(), {}, services={})  # noqa: SLF001
+    executor = Executor(make()._store, CODEC, FixedClock(), {}, services={})
     with pytest.raises(UnknownMessage):
         await executor.execute(DEFINE)
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import pytest
+from tests.domain import Course, CourseDefined, DefineCourse
 
 from headwater import App
 from headwater.commands.handlers import handler_plan, handles
 from headwater.errors import HandlerContractError, IdempotencyMismatch, WiringError
 from headwater.messages import Command, Event, Tag
-from tests.domain import Course, CourseDefined, DefineCourse
 
 
 class Catalog:
@@ -120,7 +120,7 @@ def test_unusable_handlers_are_named(function: Callable[..., Any], fault: str) -
 
 
 @handles
-async def returns_text(command: ImportCourse):  # type: ignore[no-untyped-def]  # noqa: ANN201
+async def returns_text(command: ImportCourse):  # type: ignore[no-untyped-def]
     """What it returns is only seen at run time."""
     return "c1"
 
