@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+from collections.abc import Iterable
 from typing import Any, cast
 
 import msgspec
@@ -30,5 +31,5 @@ def fingerprint_of(plan: AggregatePlan) -> str:
 def _stable(constant: Any) -> Any:
     """A constant in a form that reads the same in every process: sets sorted, inner code by its name."""
     if isinstance(constant, frozenset):
-        return sorted(map(repr, cast("frozenset[Any]", constant)))
+        return sorted(map(repr, cast("Iterable[Any]", constant)))
     return getattr(constant, "co_name", constant)
