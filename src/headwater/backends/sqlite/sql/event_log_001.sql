@@ -84,3 +84,22 @@ CREATE TRIGGER tags_are_never_deleted BEFORE DELETE ON tags
 BEGIN
     SELECT raise(ABORT, 'tags cannot be deleted');
 END;
+
+-- INSERT OR REPLACE deletes without asking the triggers above.
+CREATE TRIGGER events_are_never_replaced BEFORE INSERT ON events
+WHEN EXISTS (SELECT 1 FROM events WHERE position >= NEW.position) OR EXISTS (SELECT 1 FROM events WHERE id = NEW.id)
+BEGIN
+    SELECT raise(ABORT, 'events cannot be replaced');
+END;
+
+CREATE TRIGGER types_are_never_replaced BEFORE INSERT ON types
+WHEN EXISTS (SELECT 1 FROM types WHERE id = NEW.id) OR EXISTS (SELECT 1 FROM types WHERE name = NEW.name)
+BEGIN
+    SELECT raise(ABORT, 'types cannot be replaced');
+END;
+
+CREATE TRIGGER tags_are_never_replaced BEFORE INSERT ON tags
+WHEN EXISTS (SELECT 1 FROM tags WHERE id = NEW.id) OR EXISTS (SELECT 1 FROM tags WHERE tag = NEW.tag)
+BEGIN
+    SELECT raise(ABORT, 'tags cannot be replaced');
+END;
