@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeGuard, TypeVar
 
 import msgspec
 
@@ -84,6 +84,10 @@ def _project(
 
 def _each(found: Any) -> list[Any]:
     """One, several or none, as a list."""
-    if isinstance(found, list):
-        return cast("list[Any]", found)
+    if _is_list(found):
+        return found
     return [] if found is None else [found]
+
+
+def _is_list(found: Any) -> TypeGuard[list[Any]]:
+    return isinstance(found, list)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Generic, TypeVar, cast, overload
+from typing import Any, Generic, TypeGuard, TypeVar, overload
 
 import msgspec
 
@@ -42,14 +42,18 @@ def scenario(subject: Any, *, now: datetime = START, services: Mapping[Any, Any]
     ``now`` is the time of decisions and of given events that name no time of their own; ``services`` are what the
     deciders ask for by annotation. Raises ``WiringError`` with every fault of the class.
     """
-    if isinstance(subject, type) and issubclass(subject, Projection):
-        return row_scenario(cast("type[Projection[Any]]", subject), in_utc(now))
+    if _is_projection(subject):
+        return row_scenario(subject, in_utc(now))
     if not (isinstance(subject, type) and issubclass(subject, Aggregate)):
         raise ContractError(f"{subject!r} has no scenarios", remedy="give an Aggregate or a Projection class")
     plan = aggregate_plan(subject)
     if plan.faults:
         raise WiringError(plan.faults)
     return Scenario[Any](plan, History(), in_utc(now), services or {})
+
+
+def _is_projection(subject: Any) -> TypeGuard[type[Projection[Any]]]:
+    return isinstance(subject, type) and issubclass(subject, Projection)
 
 
 class Scenario(msgspec.Struct, Generic[A], frozen=True):
