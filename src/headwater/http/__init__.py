@@ -12,7 +12,7 @@ try:
     from headwater.http.faults import Unauthenticated
     from headwater.http.options import Authenticate, Caller, HttpOptions
 except ModuleNotFoundError as error:
-    if error.name != "starlette":
+    if (error.name or "").partition(".")[0] != "starlette":
         raise
     raise MissingExtra("web", "starlette", "the HTTP door") from error
 
