@@ -1,0 +1,264 @@
+"""How two JSON Schemas of one type differ, as seen by data that fitted the older one.
+
+Reads: plain.py. Read next: contracts.py, which says what a difference means for a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from headwater.plain import Json, is_array, is_object, pointer
+
+TAG = "x-headwater-tag"
+_NOTHING: Json = {}
+_LOWER = ("minLength", "minItems", "minProperties")
+_UPPER = ("maxLength", "maxItems", "maxProperties")
+_EXACT = ("pattern", "multipleOf", "uniqueItems", "contentEncoding")
+_REST = "additionalProperties"
+_SHOWN = ("type", "format", "enum")
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One difference: where in the data (``*`` stands for every element), its kind, and what it is in words.
+
+    ``narrower`` means that data which fitted before may not fit now.
+    """
+
+    pointer: str
+    kind: str
+    words: str
+    narrower: bool
+
+
+class Schemas(msgspec.Struct, frozen=True):
+    """The named schemas that references lead to, before and after."""
+
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+
+def differences(schemas: Schemas, before: Json, after: Json) -> tuple[Difference, ...]:
+    """Every difference between two schemas, references followed."""
+    return tuple(_Comparison(schemas).alternatives(before, after, ()))
+
+
+class _Comparison:
+    """One walk down two schemas side by side. A pair of references is followed once, so that trees end."""
+
+    def __init__(self, schemas: Schemas) -> None:
+        self._schemas = schemas
+        self._followed: set[tuple[str, str]] = set()
+
+    def alternatives(self, before: Json, after: Json, path: tuple[str, ...]) -> Iterator[Difference]:
+        """Each alternative of the older type against its like in the newer one."""
+        pair = before.get("$ref", ""), after.get("$ref", "")
+        if all(pair):
+            if pair in self._followed:
+                return
+            self._followed.add(pair)
+        old, new = _options(_followed(before, self._schemas.before)), _options(_followed(after, self._schemas.after))
+        if _NOTHING in new or _NOTHING in old:
+            if _NOTHING not in new:
+                yield _narrower(path, "type-changed", f"was anything and is {_all_shown(new)}")
+            elif _NOTHING not in old:
+                yield _wider(path, "may be anything")
+            return
+        met: list[int] = []
+        for option in old:
+            like = self._like(option, new)
+            if like is None:
+                yield _narrower(path, "type-changed", f"was {_shown(option)} and is {_all_shown(new)}")
+            else:
+                met.append(like)
+                yield from self._same_type(self._old(option), self._new(new[like]), path)
+        for index, option in enumerate(new):
+            if index not in met and len(met) == len(old):
+                yield _wider(path, f"may also be {_shown(self._new(option))}")
+
+    def _like(self, option: Json, candidates: list[Json]) -> int | None:
+        """Which alternative takes the place of an older one: the same schema, else one of the same kind."""
+        if option in candidates:
+            return candidates.index(option)
+        old = self._old(option)
+        alike = [index for index, candidate in enumerate(candidates) if _kind(self._new(candidate)) == _kind(old)]
+        return alike[0] if alike else None
+
+    def _old(self, schema: Json) -> Json:
+        return _followed(schema, self._schemas.before)
+
+    def _new(self, schema: Json) -> Json:
+        return _followed(schema, self._schemas.after)
+
+    def _same_type(self, old: Json, new: Json, path: tuple[str, ...]) -> Iterator[Difference]:
+        yield from _values(old, new, path)
+        yield from _bounds(old, new, path)
+        yield from self._parts(old, new, path)
+        if "properties" in old or "properties" in new:
+            yield from self._members(old, new, path)
+
+    def _parts(self, old: Json, new: Json, path: tuple[str, ...]) -> Iterator[Difference]:
+        """The elements of arrays and the values of mappings."""
+        for word in ("items", "additionalProperties", "propertyNames"):
+            before, after = _part(old, word), _part(new, word)
+            if before is not False and after is not False:
+                yield from self.alternatives(before, after, (*path, "*"))
+        if _part(old, _REST) is not False and _part(new, _REST) is False:
+            yield _narrower(path, "narrowed", "refuses unknown fields, which it ignored")
+        places = zip(old.get("prefixItems", ()), new.get("prefixItems", ()), strict=False)
+        for index, (before, after) in enumerate(places):
+            yield from self.alternatives(before, after, (*path, str(index)))
+
+    def _members(self, old: Json, new: Json, path: tuple[str, ...]) -> Iterator[Difference]:
+        before, after = old.get("properties", _NOTHING), new.get("properties", _NOTHING)
+        was_needed, is_needed = set(old.get("required", ())), set(new.get("required", ()))
+        for name in before:
+            inner = (*path, name)
+            if name not in after:
+                yield _narrower(inner, "field-removed", "was removed")
+                continue
+            yield from _tags(before[name], after[name], inner)
+            yield from self.alternatives(_untagged(before[name]), _untagged(after[name]), inner)
+            if name in is_needed - was_needed:
+                yield _narrower(inner, "field-required", "was optional and is required")
+            elif name in was_needed - is_needed:
+                yield _wider(inner, "is no longer required")
+        for name in after:
+            if name not in before and name in is_needed:
+                yield _narrower((*path, name), "field-required", "is new and required")
+            elif name not in before:
+                yield Difference(pointer(*path, name), "field-added", "is new and optional", narrower=False)
+
+
+def _followed(schema: Json, named: Mapping[str, Any]) -> Json:
+    while "$ref" in schema:
+        found: Json = named.get(schema["$ref"].rpartition("/")[2], {})
+        schema = {**found, **{word: value for word, value in schema.items() if word != "$ref"}}
+    return schema
+
+
+def _options(schema: Json) -> list[Json]:
+    """The alternatives of a type, unions in unions opened, ``null`` among the values of an enum taken for its own."""
+    inner: list[Json] = schema.get("anyOf", [])
+    if inner:
+        return [option for part in inner for option in _options(part)]
+    values: list[Any] = schema.get("enum", [])
+    if None in values:
+        return [{**schema, "enum": [value for value in values if value is not None]}, {"type": "null"}]
+    return [schema]
+
+
+def _part(schema: Json, word: str) -> Any:
+    """What a schema says of its elements; nothing said means anything goes."""
+    found = schema.get(word, _NOTHING)
+    return _NOTHING if found is True else found
+
+
+def _kind(schema: Json) -> tuple[str, str]:
+    """What tells alternatives apart: the JSON type and format, the type of an enum's values, the tag of a struct."""
+    values: list[Any] = schema.get("enum", [])
+    if values:
+        return ("string" if isinstance(values[0], str) else "integer", "")
+    tags = [part["enum"] for part in schema.get("properties", _NOTHING).values() if len(part.get("enum", ())) == 1]
+    return schema.get("type", ""), schema.get("format", "") or str(tags or "")
+
+
+def _values(old: Json, new: Json, path: tuple[str, ...]) -> Iterator[Difference]:
+    """The allowed values of enums and literals."""
+    before, after = old.get("enum"), new.get("enum")
+    if after is not None:
+        gone = [value for value in before if value not in after] if before is not None else ["other values"]
+        if gone:
+            yield _narrower(path, "narrowed", f"no longer allows {', '.join(map(repr, gone))}")
+    added = [value for value in after if value not in before] if after and before else []
+    if before is not None and (after is None or added):
+        yield _wider(path, f"also allows {', '.join(map(repr, added)) or 'other values'}")
+
+
+def _bounds(old: Json, new: Json, path: tuple[str, ...]) -> Iterator[Difference]:
+    pairs = [(word, _limit(old, word), _limit(new, word), 1) for word in _LOWER]
+    pairs += [(word, _limit(old, word), _limit(new, word), -1) for word in _UPPER]
+    pairs += [("minimum", _numeric(old, "minimum", 1), _numeric(new, "minimum", 1), 1)]
+    pairs += [("maximum", _numeric(old, "maximum", -1), _numeric(new, "maximum", -1), -1)]
+    for word, before, after, sign in pairs:
+        if before == after:
+            continue
+        if after is not None and (before is None or _tighter(after, before, sign)):
+            yield _narrower(path, "narrowed", f"{word} is {_limit_shown(after)}, was {_limit_shown(before)}")
+        else:
+            yield _wider(path, f"{word} is {_limit_shown(after)}, was {_limit_shown(before)}")
+    for word in _EXACT:
+        before, after = old.get(word), new.get(word)
+        if before != after and after is not None:
+            yield _narrower(path, "narrowed", f"{word} is {after!r}, was {before!r}")
+        elif before != after:
+            yield _wider(path, f"{word} is no longer {before!r}")
+
+
+Limit = tuple[float, bool]
+
+
+def _limit(schema: Json, word: str) -> Limit | None:
+    value = schema.get(word)
+    return None if value is None else (value, False)
+
+
+def _numeric(schema: Json, word: str, sign: int) -> Limit | None:
+    """The tighter of an inclusive and an exclusive bound; the flag says exclusive."""
+    names = (word, f"exclusive{word.capitalize()}")
+    found = [(schema[name], name != word) for name in names if name in schema]
+    return max(found, key=lambda limit: (sign * limit[0], limit[1]), default=None)
+
+
+def _tighter(after: Limit, before: Limit, sign: int) -> bool:
+    return (sign * after[0], after[1]) > (sign * before[0], before[1])
+
+
+def _limit_shown(limit: Limit | None) -> str:
+    return "open" if limit is None else f"{limit[0]}{' (exclusive)' if limit[1] else ''}"
+
+
+def _tags(old: Json, new: Json, path: tuple[str, ...]) -> Iterator[Difference]:
+    before, after = old.get(TAG), new.get(TAG)
+    if before != after:
+        words = f"had the tag {before!r} and has {after!r}" if before and after else ""
+        words = words or (f"lost its tag {before!r}" if before else f"got the tag {after!r}")
+        yield Difference(pointer(*path), "tag-changed", words, narrower=False)
+
+
+def _untagged(schema: Json) -> Json:
+    return {word: value for word, value in schema.items() if word != TAG}
+
+
+def _shown(schema: Json) -> str:
+    if "$ref" in schema:
+        return str(schema["$ref"].rpartition("/")[2])
+    told = [str(schema[word]) for word in _SHOWN if word in schema]
+    return " ".join(told) or "anything"
+
+
+def _all_shown(schemas: list[Json]) -> str:
+    return " or ".join(map(_shown, schemas))
+
+
+def _narrower(path: tuple[str, ...], kind: str, words: str) -> Difference:
+    return Difference(pointer(*path), kind, words, narrower=True)
+
+
+def _wider(path: tuple[str, ...], words: str) -> Difference:
+    return Difference(pointer(*path), "widened", words, narrower=False)
+
+
+def cleaned(schema: Any) -> Any:
+    """A schema without what does not bind anybody: titles, descriptions, examples, defaults."""
+    if is_object(schema):
+        kept = {word: value for word, value in schema.items() if word not in _COMMENTARY}
+        names = {"properties": {name: cleaned(part) for name, part in kept.pop("properties", {}).items()}}
+        told = {word: cleaned(value) for word, value in kept.items()}
+        return told | (names if "properties" in schema else {})
+    return [cleaned(part) for part in schema] if is_array(schema) else schema
+
+
+_COMMENTARY = frozenset({"title", "description", "examples", "default", "discriminator"})
