@@ -9,6 +9,7 @@ from headwater.integration.verify import verify_log
 
 
 def event(position, *, tags=("order:1",), data=b"{}", metadata=b"{}", number=None):
+    """A recorded event; what is not given is right."""
     raw_id = UUID(int=number or position).bytes
     return RecordedEvent(position, "OrderPlaced", 1, data, tags, metadata, raw_id, 1_700_000_000_000_000)
 
@@ -32,6 +33,7 @@ class Shelf:
 
 
 def failed(outcome):
+    """The faults of the checks that did not pass."""
     return {check.name: check.faults for check in outcome.checks if not check.passed}
 
 
