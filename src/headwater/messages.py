@@ -131,7 +131,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     causation: str | None = None
     command: str | None = None
     command_hash: str | None = None
-    extra: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
+    extra: dict[str, Any] = {}
 
 
 class Recorded(msgspec.Struct, Generic[E], frozen=True):
