@@ -16,6 +16,8 @@ from headwater.commands.executor import Authorise, Executor
 from headwater.errors import WiringError
 from headwater.event_store import open_store
 from headwater.followers import Follower, Progress
+from headwater.projections import projectors
+from headwater.projections import projectors
 from headwater.queries.asking import Asker
 from headwater.read_store import open_read_store, read_store_url
 from headwater.runtime import BlockingRuntime, Runtime, run_blocking
@@ -77,9 +79,10 @@ class App:
         async with AsyncExitStack() as stack:
             clock = clock or SystemClock()
             events = await stack.enter_async_context(open_store(url, clock=clock, migrate=migrate))
-            rows = await stack.enter_async_context(open_read_store(read_store or read_store_url(url)))
+            rows = await stack.enter_async_context(open_read_store(read_store or read_store_url(url), migrate=migrate))
             progress = Progress()
-            follower = Follower(events, rows, self.codec, self.wiring.projections, clock=clock, progress=progress)
+            consumers = projectors(self.wiring.projections, rows)
+            follower = Follower(events, rows, self.codec, consumers, progress=progress)
             services = dict(self.wiring.services)
             executor = Executor(
                 events,
@@ -91,7 +94,9 @@ class App:
                 authorise=self.authorise,
                 cache_size=cache_size,
             )
-            asker = Asker(self.wiring.queries, rows, services)
+            asker = Asker(
+                self.wiring.queries, rows, services, event_store=events, progress=progress, clock=clock
+            )
             runtime = Runtime(self, events, rows, clock, executor, asker, follower, progress)
             services[Runtime] = runtime
             await follower.prepare()

@@ -114,8 +114,10 @@ class Runtime:
         ``max_staleness`` (seconds) waits until they are at most that old; ``timeout`` (seconds) bounds the wait, then
         ``ProjectionBehind`` is raised. Also raises ``Forbidden`` and ``QueryError``.
         """
-        answer = await self.answer(query, after=after, max_staleness=max_staleness, timeout=timeout, actor=actor)
-        return answer.value
+        if self.app.authorise is not None:
+            await authorise(self.app.authorise, query, actor)
+        position = after.position if isinstance(after, Receipt) else after
+        return await self._asker.ask(query, after=position, max_staleness=max_staleness, timeout=timeout)
 
     async def answer(
         self,

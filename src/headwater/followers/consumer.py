@@ -1,0 +1,76 @@
+"""What a follower needs of what it serves: projections now, process managers and relays by the same door.
+
+Reads: feed.py, read_store/protocol.py. Read next: follower.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol, TypeAlias
+
+import msgspec
+
+from headwater.followers.feed import Fact
+from headwater.read_store.protocol import Changes, Checkpoint
+from headwater.read_store.tables import Table
+
+State: TypeAlias = Literal["stopped", "catching-up", "live", "retrying", "failed"]
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """The event at ``position`` could not be consumed, because of ``cause``."""
+
+    position: int
+    cause: Exception
+
+
+class Folded(msgspec.Struct, frozen=True):
+    """What a batch comes to. With a ``fault``, the changes end before the faulty event."""
+
+    changes: Changes
+    fault: Fault | None = None
+
+
+class Consumer(Protocol):
+    """Turns batches of events into changes. It stores nothing itself."""
+
+    @property
+    def name(self) -> str:
+        """Under which its checkpoint is kept."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Which version of it this is."""
+        ...
+
+    @property
+    def event_types(self) -> frozenset[str]:
+        """The stored names of the events it wants."""
+        ...
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """Where it keeps what it makes."""
+        ...
+
+    async def fold(self, facts: Sequence[Fact], start: Checkpoint, position: int) -> Folded:
+        """What these events, the next ones after ``start``, change; afterwards it stands at ``position``."""
+        ...
+
+
+class ProjectionStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a follower is: ``lag_positions`` behind the log's ``head``; ``error`` says what it stumbled over.
+
+    ``state`` is ``live``, ``catching-up``, ``retrying`` (an event failed and is tried again), ``failed`` (it was tried
+    often enough; it stands still until it is rebuilt or the application is opened again) or ``stopped`` (nobody runs it
+    here).
+    """
+
+    name: str
+    version: int
+    position: int
+    head: int
+    lag_positions: int
+    state: State
+    error: str | None = None

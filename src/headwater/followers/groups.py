@@ -1,0 +1,135 @@
+"""Who goes together through the log, and how far each of them is. Reads: consumer.py. Read next: follower.py."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import suppress
+
+from headwater.errors import StoreError
+from headwater.event_store.protocol import EventQuery, EventStore, Slice
+from headwater.followers.consumer import Consumer, Fault, ProjectionStatus, State
+from headwater.read_store.protocol import Checkpoint
+
+
+class Member:
+    """A consumer on its way: its checkpoint, its state, and what it stumbled over."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self.consumer = consumer
+        self.name = consumer.name
+        self.checkpoint = Checkpoint(0, 0)
+        self.state: State = "stopped"
+        self.error: Exception | None = None
+        self.group: Group | None = None
+        self.waiting: asyncio.Task[None] | None = None
+        self.attempts = 0
+        self.is_current = False
+        self._stumbled_at = 0
+
+    @property
+    def position(self) -> int:
+        """Up to where its rows include the log."""
+        return self.checkpoint.position
+
+    def reach(self, position: int) -> None:
+        """The rows include the log up to there now."""
+        self.checkpoint = Checkpoint(position, self.checkpoint.epoch)
+        if position >= self._stumbled_at:
+            self.attempts = 0
+
+    def settle(self, *, live: bool) -> None:
+        """It goes well."""
+        self.state = "live" if live else "catching-up"
+        self.error = None
+
+    def set_aside(self, fault: Fault) -> None:
+        """Leave the group because of a faulty event; count how often it was this one."""
+        self.attempts = self.attempts + 1 if fault.position == self._stumbled_at else 1
+        self._stumbled_at = fault.position
+        self.error = fault.cause
+        self.part()
+
+    def part(self) -> None:
+        """Go no further with the group."""
+        if self.group is not None:
+            self.group.members.remove(self)
+            self.group = None
+
+    async def withdraw(self) -> None:
+        """Leave the group between two of its batches, and give up waiting for another try."""
+        if self.waiting is not None:
+            self.waiting.cancel()
+            with suppress(asyncio.CancelledError):
+                await self.waiting
+            self.waiting = None
+        if self.group is not None:
+            async with self.group.lock:
+                self.part()
+        self.attempts, self._stumbled_at = 0, 0
+
+    def status(self, head: int) -> ProjectionStatus:
+        """How far it is from the head."""
+        return ProjectionStatus(
+            name=self.name,
+            version=self.consumer.version,
+            position=self.position,
+            head=head,
+            lag_positions=max(0, head - self.position),
+            state=self.state,
+            error=None if self.error is None else str(self.error) or type(self.error).__name__,
+        )
+
+
+class Group:
+    """Members that read the log together from ``position`` on. ``lock`` is held while a batch is worked on.
+
+    ``must_reread`` says that the position went back, because another process moved a checkpoint.
+    """
+
+    def __init__(self, members: list[Member], position: int) -> None:
+        self.members = members
+        self.position = position
+        self.lock = asyncio.Lock()
+        self.must_reread = False
+        for member in members:
+            member.group = self
+
+    @property
+    def event_types(self) -> frozenset[str]:
+        """The stored names of the events that somebody here wants."""
+        return frozenset(name for member in self.members for name in member.consumer.event_types)
+
+    def admit(self, other: Group) -> None:
+        """Take over the members of another group."""
+        for member in list(other.members):
+            member.part()
+            member.group = self
+            member.settle(live=True)
+            self.members.append(member)
+
+    def stumble(self, error: StoreError) -> None:
+        """The log or the read store failed: nobody's fault here, but to be seen."""
+        for member in self.members:
+            member.error = error
+
+    def regroup(self, distance: int) -> list[Member]:
+        """After checkpoints moved: go on from the lowest place, but part with who is more than ``distance`` behind."""
+        furthest = max((member.position for member in self.members), default=self.position)
+        stragglers = [member for member in self.members if member.position + distance < furthest]
+        for member in stragglers:
+            member.part()
+        self.position = min((member.position for member in self.members), default=self.position)
+        self.must_reread = True
+        return stragglers
+
+
+async def slices_of(events: EventStore, query: EventQuery, position: int) -> AsyncGenerator[Slice, None]:
+    """Subscribe, and end the subscription when the caller stops listening."""
+    slices: AsyncIterator[Slice] = events.subscribe(query, after=position)
+    try:
+        async for page in slices:
+            yield page
+    finally:
+        if isinstance(slices, AsyncGenerator):
+            await slices.aclose()

@@ -1,0 +1,100 @@
+"""How far each follower is, and waking who waits for it. Reads: errors.py. Read next: feed.py.
+
+A waiter costs one future: it is woken by the commit that reaches its position, not by asking again and again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from heapq import heappop, heappush
+from itertools import count
+
+from headwater.errors import ProjectionBehind, ProjectionError
+
+_Waiting = tuple[int, int, "asyncio.Future[None]"]
+
+
+class Progress:
+    """The positions of all followers of one process. Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._positions: dict[str, int] = {}
+        self._failures: dict[str, ProjectionError] = {}
+        self._waiting: dict[str, list[_Waiting]] = {}
+        self._turn = count()
+
+    # -- for followers
+
+    def advance(self, name: str, position: int) -> None:
+        """That follower includes everything up to that position now, and goes on."""
+        self._positions[name] = position
+        self._failures.pop(name, None)
+        waiting = self._waiting.get(name)
+        while waiting and waiting[0][0] <= position:
+            _wake(heappop(waiting)[2])
+
+    def fail(self, name: str, error: ProjectionError) -> None:
+        """That follower has stopped: whoever waits for it learns so at once."""
+        self._failures[name] = error
+        for _, _, future in self._waiting.pop(name, ()):
+            _wake(future)
+
+    # -- for those who wait
+
+    def position(self, names: Iterable[str]) -> int:
+        """Up to which position all of them include the log; 0 for no names."""
+        return min(map(self._positions.__getitem__, names), default=0)
+
+    def failure(self, name: str) -> ProjectionError | None:
+        """Why that follower has stopped, if it has."""
+        return self._failures.get(name)
+
+    async def wait_for(self, names: Iterable[str], position: int, timeout: float | None = None) -> None:
+        """Return once all of them include that position.
+
+        Raises ``ProjectionBehind`` after ``timeout`` seconds, ``ProjectionFailed`` as soon as one has stopped short.
+        """
+        behind = [name for name in names if self._positions.get(name, 0) < position]
+        if not behind:
+            return
+        try:
+            async with asyncio.timeout(timeout):
+                for name in behind:
+                    await self._wait_for_one(name, position)
+        except TimeoutError as error:
+            if isinstance(error, ProjectionError):
+                raise
+            raise self._behind(behind, position) from None
+
+    async def _wait_for_one(self, name: str, position: int) -> None:
+        while self._positions.get(name, 0) < position:
+            if name in self._failures:
+                raise self._failures[name]
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            heappush(self._waiting.setdefault(name, []), (position, next(self._turn), future))
+            try:
+                await future
+            finally:
+                self._forget(name, future)
+
+    def _forget(self, name: str, future: asyncio.Future[None]) -> None:
+        """Who gave up leaves the heap when its turn comes, or when half of it has given up."""
+        waiting = self._waiting.get(name)
+        if waiting and future.cancelled() and sum(f.cancelled() for _, _, f in waiting) * 2 > len(waiting):
+            self._waiting[name] = sorted(entry for entry in waiting if not entry[2].cancelled())
+
+    def _behind(self, names: list[str], wanted: int) -> ProjectionBehind:
+        slowest = min(names, key=lambda name: self._positions.get(name, 0))
+        reached = self._positions.get(slowest, 0)
+        return ProjectionBehind(
+            f"{slowest} is at position {reached}, {wanted - reached} behind the wanted {wanted}",
+            projection=slowest,
+            wanted=wanted,
+            reached=reached,
+        )
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

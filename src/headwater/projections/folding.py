@@ -1,0 +1,173 @@
+"""Events into rows, without event loop or store. Reads: read_models.py, read_store/tables.py. Read next: projector.py.
+
+folding = Folding(plan)
+needed = folding.keys(facts)          # the rows to look up
+batch = folding.fold(facts, rows)     # the rows to write, and where it stumbled if it did
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from headwater.errors import HandlerContractError, MissingRow, ProjectionError
+from headwater.messages import Event, Recorded
+from headwater.read_models import EventHandler, ProjectionPlan
+from headwater.read_store.tables import RowKey, Table, tables_of
+
+Rows = Mapping[RowKey, Any]
+"""Rows by key as it is stored; ``None`` for a row that was deleted."""
+
+_SEVERAL = (list, set, frozenset)
+
+
+class Happening(Protocol):
+    """An event as the feed gives it."""
+
+    @property
+    def position(self) -> int:
+        """Where it stands in the log."""
+        ...
+
+    @property
+    def type(self) -> str:
+        """The name it is stored under."""
+        ...
+
+    @property
+    def event(self) -> Event | None:
+        """The event; ``None`` if it could not be decoded, then ``recorded`` says why."""
+        ...
+
+    @property
+    def recorded(self) -> Recorded[Any]:
+        """The event with position, time and metadata. Raises ``UndecodableEvent``."""
+        ...
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """The rows that changed. With an ``error``, those before the event at ``failed_at``."""
+
+    rows: Rows
+    failed_at: int = 0
+    error: Exception | None = None
+
+
+class Folding:
+    """How one projection folds events into rows."""
+
+    def __init__(self, plan: ProjectionPlan) -> None:
+        (self.table,) = tables_of(plan)
+        self._types = plan.event_types
+        projection = plan.cls()
+        self._steps: dict[type[Any], _Step] = {
+            event: _Step(handler, handler.method.__get__(projection), self.table)
+            for event, handler in plan.handlers.items()
+        }
+
+    def keys(self, facts: Iterable[Happening]) -> set[RowKey]:
+        """Which rows these events need. Where a key cannot be told, ``fold`` will fail, and say so."""
+        needed: set[RowKey] = set()
+        for fact in facts:
+            step = self._steps.get(type(fact.event))
+            if step is not None and step.takes_row:
+                try:
+                    needed.update(step.keys(fact))
+                except Exception:  # noqa: BLE001, S112  code of the user; folding meets it again and reports it
+                    continue
+        return needed
+
+    def fold(self, facts: Sequence[Happening], rows: Rows) -> Batch:
+        """Apply the events in order. ``rows`` are those that there are of the keys they need."""
+        current, changed = dict(rows), dict[RowKey, Any]()
+        for fact in facts:
+            try:
+                step = self._steps.get(type(fact.event))
+                if step is not None:
+                    step.apply(fact, current, changed)
+                elif fact.event is None and fact.type in self._types:
+                    _ = fact.recorded  # raises, and says why it cannot be decoded
+            except Exception as error:  # noqa: BLE001  code of the user may raise anything; the follower decides
+                return Batch(changed, fact.position, error)
+        return Batch(changed)
+
+
+class _Step:
+    """How one event type is applied: a handler bound to its projection."""
+
+    def __init__(self, handler: EventHandler, method: Callable[..., Any], table: Table) -> None:
+        self._method = method
+        self._key = handler.key
+        self._model = table.model
+        self._row_key = table.row_key
+        self._stored_key = table.stored_key
+        self._wants_envelope = handler.wants_envelope
+        self._is_required = handler.needs == "required"
+        self.takes_row = handler.needs != "new"
+        self.where = handler.where
+
+    def keys(self, fact: Happening) -> Collection[RowKey]:
+        """The keys of the rows that the event is about, each once."""
+        found: Any = self._key(fact.recorded if self._wants_envelope else fact.event) if self._key else None
+        if found is None:
+            return ()
+        if type(found) in _SEVERAL:
+            return dict.fromkeys(map(self._stored_key, found))
+        return (self._stored_key(found),)
+
+    def apply(self, fact: Happening, current: dict[RowKey, Any], changed: dict[RowKey, Any]) -> None:
+        """Change ``current``, and note in ``changed`` what to write; an event that fails leaves both as they were."""
+        argument = fact.recorded if self._wants_envelope else fact.event
+        made = self._changes(argument, fact, current) if self.takes_row else self._additions(argument)
+        for key, row in made:
+            changed[key] = row
+            if row is None:
+                del current[key]
+            else:
+                current[key] = row
+
+    def _additions(self, argument: Any) -> list[tuple[RowKey, Any]]:
+        returned: Any = self._method(argument)
+        if isinstance(returned, self._model):
+            return [(self._row_key(returned), returned)]
+        if returned is None:
+            return []
+        if type(returned) not in (*_SEVERAL, tuple):
+            raise self._no_row(returned)
+        made: dict[RowKey, Any] = {}
+        for row in returned:
+            if not isinstance(row, self._model):
+                raise self._no_row(row)
+            made[self._row_key(row)] = row
+        return list(made.items())
+
+    def _changes(self, argument: Any, fact: Happening, current: dict[RowKey, Any]) -> list[tuple[RowKey, Any]]:
+        made: list[tuple[RowKey, Any]] = []
+        for key in self.keys(fact):
+            row = current.get(key)
+            if row is None and self._is_required:
+                raise MissingRow(
+                    f"{self.where}: there is no row {key!r} for the event at position {fact.position}", key=key
+                )
+            returned = self._method(argument, row)
+            if returned is row:
+                continue
+            if returned is not None:
+                if not isinstance(returned, self._model):
+                    raise self._no_row(returned)
+                if self._row_key(returned) != key:
+                    raise ProjectionError(
+                        f"{self.where} returned the row {self._row_key(returned)!r} when given {key!r}",
+                        remedy="a row keeps its key; to move a row, delete it and make another with two handlers",
+                    )
+            made.append((key, returned))
+        return made
+
+    def _no_row(self, returned: Any) -> HandlerContractError:
+        return HandlerContractError(
+            f"{self.where} returned {type(returned).__name__}, which is no {self._model.__name__}",
+            remedy="return rows of the projection's read model, or None",
+            where=self.where,
+        )

@@ -1,0 +1,1 @@
+"""Answering queries. Read asking.py."""

@@ -1,0 +1,29 @@
+"""Read models at rest.
+
+Read in this order: columns.py tables.py filters.py selection.py cursor.py reader.py protocol.py memory.py opening.py.
+"""
+
+from __future__ import annotations
+
+from headwater.read_store.filters import Contains, In, IsNull, Prefix, Range
+from headwater.read_store.opening import open_read_store, read_store_url
+from headwater.read_store.protocol import Changes, Checkpoint, ReadStore, TableChanges
+from headwater.read_store.reader import Reader
+from headwater.read_store.tables import Table, tables_of
+
+__all__ = [
+    "Changes",
+    "Checkpoint",
+    "Contains",
+    "In",
+    "IsNull",
+    "Prefix",
+    "Range",
+    "ReadStore",
+    "Reader",
+    "Table",
+    "TableChanges",
+    "open_read_store",
+    "read_store_url",
+    "tables_of",
+]

@@ -1,0 +1,158 @@
+"""What ``Reader.where`` understands. Reads: columns.py. Read next: selection.py.
+
+    where(status="open", opened_at=Range(monday, sunday), title=Contains("mail"), closed_at=IsNull())
+
+A plain value means "equal". ``None`` (also inside ``Range``, ``In``, ...) means that the filter is not applied, because
+that is what a query's optional field holds when nobody filled it in; ask for missing values with ``IsNull()``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from headwater.errors import InvalidFilter
+from headwater.read_store.columns import Column, Stored
+
+Operator: TypeAlias = Literal["eq", "in", "ge", "gt", "le", "lt", "contains", "null", "not null"]
+
+_MOST_VALUES = 1_000
+_LAST_CHARACTER = 0x10FFFF
+_SURROGATES = range(0xD800, 0xE000)
+_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+
+class Range(msgspec.Struct, frozen=True):
+    """Values from ``ge`` to ``le``, both included: ``Range(a, b)``; ``gt`` and ``lt`` leave the bound itself out."""
+
+    ge: Any = None
+    le: Any = None
+    gt: Any = None
+    lt: Any = None
+
+
+class In(msgspec.Struct, frozen=True):
+    """One of these values (at most 1,000). An empty collection matches no row."""
+
+    values: Collection[Any] | None
+
+
+class Prefix(msgspec.Struct, frozen=True):
+    """Text that begins so, upper and lower case told apart; uses an index."""
+
+    text: str | None
+
+
+class Contains(msgspec.Struct, frozen=True):
+    """Text that has this in it; ASCII letters match in upper and lower case. Looks at every row that is left."""
+
+    text: str | None
+
+
+class IsNull(msgspec.Struct, frozen=True):
+    """Rows without a value; ``IsNull(False)`` means rows that have one."""
+
+    wanted: bool | None = True
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """One comparison of a column with values as they are stored."""
+
+    column: Column
+    operator: Operator
+    values: tuple[Stored, ...] = ()
+
+    def holds(self, value: Stored) -> bool:
+        """Whether a stored value meets it. This is the reference for what a backend's SQL does."""
+        if self.operator in ("null", "not null"):
+            return (value is None) == (self.operator == "null")
+        return value is not None and _TESTS[self.operator](value, self.values)
+
+
+def conditions_of(column: Column, wanted: Any) -> Iterator[Condition]:
+    """The conditions of one filter. Raises ``InvalidFilter``."""
+    if wanted is None or wanted is msgspec.UNSET:
+        return
+    make = _MAKERS.get(wanted.__class__)
+    if make is None:
+        yield Condition(column, "eq", (column.bind(wanted),))
+    else:
+        yield from make(column, wanted)
+
+
+def _range(column: Column, wanted: Range) -> Iterator[Condition]:
+    bounds: tuple[tuple[Operator, Any], ...] = (
+        ("ge", wanted.ge),
+        ("le", wanted.le),
+        ("gt", wanted.gt),
+        ("lt", wanted.lt),
+    )
+    for name, bound in bounds:
+        if bound is not None:
+            yield Condition(column, name, (column.bind(bound),))
+
+
+def _in(column: Column, wanted: In) -> Iterator[Condition]:
+    if wanted.values is None:
+        return
+    if isinstance(wanted.values, str | bytes):
+        raise InvalidFilter(f"In for {column.name} takes several values, not one text", field=column.name)
+    if len(wanted.values) > _MOST_VALUES:
+        raise InvalidFilter(f"In for {column.name} takes at most {_MOST_VALUES} values", field=column.name)
+    yield Condition(column, "in", tuple(dict.fromkeys(column.bind(value) for value in wanted.values)))
+
+
+def _prefix(column: Column, wanted: Prefix) -> Iterator[Condition]:
+    if wanted.text is None:
+        return
+    text = _text(column, wanted.text, "Prefix")
+    yield Condition(column, "ge", (text,))
+    after = _after_all_with(text)
+    if after is not None:
+        yield Condition(column, "lt", (after,))
+
+
+def _contains(column: Column, wanted: Contains) -> Iterator[Condition]:
+    if wanted.text is not None:
+        yield Condition(column, "contains", (_text(column, wanted.text, "Contains").translate(_ASCII_LOWER),))
+
+
+def _is_null(column: Column, wanted: IsNull) -> Iterator[Condition]:
+    if wanted.wanted is not None:
+        yield Condition(column, "null" if wanted.wanted else "not null")
+
+
+def _text(column: Column, text: Any, name: str) -> str:
+    if not column.is_text:
+        raise InvalidFilter(f"{name} works on text, and {column.name} is none", field=column.name)
+    bound = column.bind(text)
+    return bound if isinstance(bound, str) else ""
+
+
+def _after_all_with(prefix: str) -> str | None:
+    """The least text that comes after every text with that prefix, if there is one."""
+    kept = prefix.rstrip(chr(_LAST_CHARACTER))
+    if not kept:
+        return None
+    following = ord(kept[-1]) + 1
+    return kept[:-1] + chr(_SURROGATES.stop if following in _SURROGATES else following)
+
+
+_MAKERS: dict[type, Callable[[Column, Any], Iterator[Condition]]] = {
+    Range: _range,
+    In: _in,
+    Prefix: _prefix,
+    Contains: _contains,
+    IsNull: _is_null,
+}
+_TESTS: dict[str, Callable[[Any, tuple[Any, ...]], bool]] = {
+    "eq": lambda value, wanted: value == wanted[0],
+    "in": lambda value, wanted: value in wanted,
+    "ge": lambda value, wanted: value >= wanted[0],
+    "gt": lambda value, wanted: value > wanted[0],
+    "le": lambda value, wanted: value <= wanted[0],
+    "lt": lambda value, wanted: value < wanted[0],
+    "contains": lambda value, wanted: wanted[0] in value.translate(_ASCII_LOWER),
+}

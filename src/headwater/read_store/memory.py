@@ -1,0 +1,138 @@
+"""The reference: a complete read store in memory. Backend authors start here. Reads: protocol.py, shelf.py.
+
+It holds rows as they are stored, so that comparing, sorting and reading back are the same as in a database.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from headwater.errors import StoreClosed
+from headwater.read_models import ReadModel
+from headwater.read_store.protocol import Changes, Checkpoint
+from headwater.read_store.reader import Reader
+from headwater.read_store.selection import Selection, rank
+from headwater.read_store.shelf import Shelf
+from headwater.read_store.tables import RowKey, Table, Values
+
+R = TypeVar("R", bound=ReadModel)
+
+
+class MemoryReadStore:
+    """Read models in dictionaries, for one process and one event loop."""
+
+    def __init__(self) -> None:
+        self.cursor_key = secrets.token_bytes(32)
+        self._shelf = Shelf()
+        self._rows: dict[str, dict[RowKey, Values]] = {}
+        self._checkpoints: dict[str, Checkpoint] = {}
+        self._log: bytes | None = None
+        self._closed = False
+
+    # -- filling
+
+    async def prepare(self, tables: Sequence[Table]) -> None:
+        """See ``ReadStore.prepare``. Nothing is left from before, so nothing can have another shape."""
+        self._shelf.fill(tables)
+        for table in tables:
+            self._rows.setdefault(table.name, {})
+            self._checkpoints.setdefault(table.projection, Checkpoint(0, 1))
+
+    async def identify(self, log: bytes) -> bool:
+        """See ``ReadStore.identify``."""
+        is_other = bool(self._log) and log != self._log
+        self._log = log
+        for projection in self._checkpoints if is_other else ():
+            await self.reset(projection)
+        return is_other
+
+    async def checkpoints(self) -> Mapping[str, Checkpoint]:
+        """See ``ReadStore.checkpoints``."""
+        self._refuse_if_closed()
+        return dict(self._checkpoints)
+
+    async def load(self, table: Table, keys: Iterable[RowKey]) -> dict[RowKey, Any]:
+        """See ``ReadStore.load``."""
+        self._refuse_if_closed()
+        rows = self._rows[table.name]
+        return {key: self._row(table, rows[key]) for key in keys if key in rows}
+
+    async def commit(self, changes: Sequence[Changes]) -> frozenset[str]:
+        """See ``ReadStore.commit``."""
+        self._refuse_if_closed()
+        moved = frozenset(each.projection for each in changes if self._checkpoints[each.projection] != each.start)
+        for each in () if moved else changes:
+            for part in each.tables:
+                rows = self._rows[part.table.name]
+                rows.update((part.table.key_of(values), values) for values in part.puts)
+                for key in part.deletes:
+                    rows.pop(key, None)
+            self._checkpoints[each.projection] = Checkpoint(each.position, each.start.epoch)
+        return moved
+
+    async def reset(self, projection: str) -> None:
+        """See ``ReadStore.reset``."""
+        self._refuse_if_closed()
+        for table in self._shelf.tables:
+            if table.projection == projection:
+                self._rows[table.name].clear()
+        self._checkpoints[projection] = Checkpoint(0, self._checkpoints[projection].epoch + 1)
+
+    async def retire(self, projection: str) -> None:
+        """See ``ReadStore.retire``. Nothing is left from before."""
+
+    # -- reading
+
+    def table_of(self, model: type[ReadModel]) -> Table:
+        """See ``ReadStore.table_of``."""
+        return self._shelf.table_of(model)
+
+    def reader(self, model: type[R]) -> Reader[R]:
+        """See ``ReadStore.reader``."""
+        return Reader(self, self._shelf.table_of(model))
+
+    async def get(self, table: Table, key: RowKey) -> Any | None:
+        """See ``RowSource.get``."""
+        self._refuse_if_closed()
+        values = self._rows[table.name].get(key)
+        return None if values is None else self._row(table, values)
+
+    async def select(self, selection: Selection) -> list[Any]:
+        """See ``RowSource.select``."""
+        table = selection.table
+        return [self._row(table, values) for values in self._selected(selection)[: selection.limit]]
+
+    async def count(self, selection: Selection) -> int:
+        """See ``RowSource.count``."""
+        return len(self._selected(msgspec.structs.replace(selection, after=None)))
+
+    async def stream(self, selection: Selection) -> AsyncGenerator[Any, None]:
+        """See ``RowSource.stream``."""
+        for values in self._selected(selection)[: selection.limit]:
+            yield self._row(selection.table, values)
+
+    async def close(self) -> None:
+        """See ``ReadStore.close``."""
+        self._closed = True
+
+    def _selected(self, selection: Selection) -> list[Values]:
+        self._refuse_if_closed()
+        names = selection.table.names
+        found = [
+            v for v in self._rows[selection.table.name].values() if selection.meets(dict(zip(names, v, strict=True)))
+        ]
+        for term in reversed(selection.order):  # sorting is stable, so the last term goes first
+            at = names.index(term.column.order_name)
+            found.sort(key=lambda values: rank(values[at]), reverse=term.descending)
+        return found
+
+    def _row(self, table: Table, values: Values) -> Any:
+        return table.row_of(values[: len(table.columns)])
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise StoreClosed("the read store is closed", remedy="open it again")

@@ -1,0 +1,76 @@
+"""From a URL to an open read store. Reads: protocol.py. Read next: memory.py, backends/sqlite/read_store.py."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from typing import Protocol, cast
+
+from headwater.errors import UnsupportedUrl
+from headwater.read_store.protocol import ReadStore
+
+GROUP = "headwater.read_stores"
+_BUILT_IN = {
+    "memory": ("headwater.read_store.opening", "open_memory"),
+    "sqlite": ("headwater.backends.sqlite.read_store", "open_sqlite"),
+}
+_SQLITE = "sqlite:"
+
+
+class Opener(Protocol):
+    """What a backend registers for its URL scheme in the entry-point group ``headwater.read_stores``."""
+
+    async def __call__(self, url: str, *, migrate: bool) -> ReadStore:
+        """Open the store of that URL; ``migrate`` allows an older schema to be brought up to date."""
+        ...
+
+
+@asynccontextmanager
+async def open_read_store(url: str, *, migrate: bool = True) -> AsyncGenerator[ReadStore, None]:
+    """The read store of a URL, closed at the end of the block: ``memory:``, ``sqlite:///x.read.db``, or a plug-in's.
+
+    Raises ``UnsupportedUrl`` and what the backend raises, all ``StoreError``.
+    """
+    store = await _opener_of(url)(url, migrate=migrate)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def read_store_url(event_store_url: str) -> str:
+    """Where read models stand unless said otherwise: beside the log. ``sqlite:///x.db`` gives ``sqlite:///x.read.db``.
+
+    Options of the log are not options of the read store, so they are left out.
+    """
+    if not event_store_url.startswith(_SQLITE):
+        return event_store_url
+    address = event_store_url.partition("?")[0]
+    stem, dot, ending = address.rpartition(".")
+    if not dot or "/" in ending or stem.endswith("/"):
+        return f"{address}.read.db"
+    return f"{stem}.read.{ending}"
+
+
+async def open_memory(url: str, *, migrate: bool) -> ReadStore:  # noqa: ARG001  an Opener
+    """Empty read models that live as long as the block."""
+    from headwater.read_store.memory import MemoryReadStore
+
+    if url not in {"memory:", "memory://"}:
+        raise UnsupportedUrl(f"{url!r} has a path or options, which memory does not", remedy="write memory:", url=url)
+    return MemoryReadStore()
+
+
+def _opener_of(url: str) -> Opener:
+    scheme, colon, _ = url.partition(":")
+    if colon and scheme in _BUILT_IN:
+        module, name = _BUILT_IN[scheme]
+        return cast("Opener", getattr(import_module(module), name))
+    from importlib.metadata import entry_points
+
+    found = next(iter(entry_points(group=GROUP, name=scheme)), None)
+    if not colon or found is None:
+        known = ", ".join(f"{known}:" for known in sorted({*_BUILT_IN, *entry_points(group=GROUP).names}))
+        raise UnsupportedUrl(f"no read store for {url!r}", remedy=f"known are {known}", url=url)
+    return cast("Opener", found.load())

@@ -1,0 +1,96 @@
+"""The read store's contract: rows and checkpoints, committed together. Reads: reader.py. Read next: memory.py.
+
+Promises: the rows of a batch and the checkpoints of all its projections are stored together or not at all; a commit
+that starts from another checkpoint than the stored one stores nothing, so that an event counts once even if two
+processes project it; a reader sees whole commits only. Everything here can be built anew from the log, so a commit need
+not outlive a power cut: what is lost, rows and checkpoint together, is projected again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from headwater.read_models import ReadModel
+from headwater.read_store.reader import Reader
+from headwater.read_store.source import RowSource
+from headwater.read_store.tables import RowKey, Table, Values
+
+R = TypeVar("R", bound=ReadModel)
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """Up to which ``position`` a projection's rows include the log; ``epoch`` grows when they are built anew."""
+
+    position: int
+    epoch: int
+
+
+class TableChanges(msgspec.Struct, frozen=True):
+    """Rows to store under their keys, and keys to delete, of one table. No key stands in both, and none twice."""
+
+    table: Table
+    puts: Sequence[Values]
+    deletes: Sequence[RowKey]
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """What a batch of events makes of one projection: from the checkpoint it was made on, to that position."""
+
+    projection: str
+    start: Checkpoint
+    position: int
+    tables: tuple[TableChanges, ...] = ()
+
+
+class ReadStore(RowSource, Protocol):
+    """Where read models live: what readers need, and what fills it."""
+
+    async def prepare(self, tables: Sequence[Table]) -> None:
+        """Make room for these tables, which are all that is read and written from now on.
+
+        A table of another version of a projection stays until ``retire``. Raises ``ContractChanged`` if the rows that
+        are stored under the same version have another shape.
+        """
+        ...
+
+    async def identify(self, log: bytes) -> bool:
+        """Say which log the rows come from (the id of its first event, empty for an empty log).
+
+        If they come from another log, all of them are dropped, to be built from this one; says whether that happened.
+        """
+        ...
+
+    async def checkpoints(self) -> Mapping[str, Checkpoint]:
+        """How far each prepared projection is."""
+        ...
+
+    async def load(self, table: Table, keys: Iterable[RowKey]) -> dict[RowKey, Any]:
+        """The rows of these keys, as far as there are any. For projecting: it sees the last commit."""
+        ...
+
+    async def commit(self, changes: Sequence[Changes]) -> frozenset[str]:
+        """Store all changes, or none if a checkpoint has moved since: the names of the projections it has moved for."""
+        ...
+
+    async def reset(self, projection: str) -> None:
+        """Drop a projection's rows and begin a new epoch at position 0."""
+        ...
+
+    async def retire(self, projection: str) -> None:
+        """Drop what other versions of that projection left behind."""
+        ...
+
+    def table_of(self, model: type[ReadModel]) -> Table:
+        """The table that holds the rows of a model. Raises ``UnknownMessage`` if no prepared projection fills it."""
+        ...
+
+    def reader(self, model: type[R]) -> Reader[R]:
+        """Reads the rows of a model. Raises ``UnknownMessage`` if no prepared projection fills it."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was handed over, refuse what comes after. Calling it again does nothing."""
+        ...

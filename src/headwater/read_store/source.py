@@ -1,0 +1,34 @@
+"""What a reader needs of a read store. Reads: selection.py. Read next: reader.py."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any, Protocol
+
+from headwater.read_store.selection import Selection
+from headwater.read_store.tables import RowKey, Table
+
+
+class RowSource(Protocol):
+    """Gives rows, and never changes any."""
+
+    @property
+    def cursor_key(self) -> bytes:
+        """The secret that page cursors are signed with, the same for everybody who uses this store."""
+        ...
+
+    async def get(self, table: Table, key: RowKey) -> Any | None:
+        """The row of a key."""
+        ...
+
+    async def select(self, selection: Selection) -> list[Any]:
+        """The selected rows, in order."""
+        ...
+
+    async def count(self, selection: Selection) -> int:
+        """How many rows meet the conditions, whatever the place and limit."""
+        ...
+
+    def stream(self, selection: Selection) -> AsyncGenerator[Any, None]:
+        """The selected rows, in order, a bounded number in memory at a time, all from one snapshot."""
+        ...

@@ -1,0 +1,170 @@
+"""A read model as a table: names, columns, ways between rows and values. Reads: columns.py. Read next: filters.py.
+
+Rows are made and taken apart by functions generated for each model, as dataclasses do it: a page of rows costs little
+more than fetching it.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import blake2b
+from typing import Any, TypeAlias
+
+import msgspec
+
+from headwater.errors import InvalidFilter, ProjectionError
+from headwater.read_models import ProjectionPlan, ReadModel
+from headwater.read_store.columns import Column, Stored, columns_of
+
+Values: TypeAlias = tuple[Stored, ...]
+RowKey: TypeAlias = Any
+"""A row's key as it is stored: one value, or a tuple of values for a key of several fields."""
+
+_LONGEST_NAME = 48
+_WORDS_ONLY = ("title", "description")
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_NOT_PLAIN = re.compile(r"[^a-z0-9_]+")
+
+
+class Table:
+    """Where the rows of a read model stand, for one version of the projection that fills them.
+
+    ``names`` are all stored columns: those of the fields, then the hidden ones that Decimals are sorted by.
+    """
+
+    def __init__(self, projection: str, version: int, model: type[ReadModel]) -> None:
+        self.projection = projection
+        self.version = version
+        self.model = model
+        self.name = _table_name(projection, version, model)
+        self.columns = columns_of(model)
+        self.column = {column.name: column for column in self.columns}
+        self.keys = tuple(column for column in self.columns if column.is_key)
+        self.names = (*(c.name for c in self.columns), *(c.order_name for c in self.columns if c.order is not None))
+        self.values_of: Callable[[Any], Values] = _taker(self.columns)
+        self.row_of: Callable[[Any], Any] = _maker(model, self.columns)
+        self.row_key: Callable[[Any], RowKey] = _keyer(self.keys)
+        self.key_of: Callable[[Values], RowKey] = operator.itemgetter(
+            *map(self.names.index, (k.name for k in self.keys))
+        )
+        self.fingerprint = _fingerprint(self.columns)
+
+    def stored_key(self, key: Any) -> RowKey:
+        """A key as handlers give it (one value, or a tuple of values), as it is stored.
+
+        Raises ``ProjectionError`` if it is not one.
+        """
+        if len(self.keys) == 1:
+            if key is None or key.__class__ is tuple:
+                raise self._no_key(key)
+            way = self.keys[0].store
+            return way(key) if way else key
+        parts = self._parts(key)
+        if parts is None:
+            raise self._no_key(key)
+        return tuple(column.comparable(part) for column, part in zip(self.keys, parts, strict=True))
+
+    def bound_key(self, key: Any) -> RowKey:
+        """A key as a query gives it: checked, as it is stored. Raises ``InvalidFilter``."""
+        if len(self.keys) == 1:
+            return self.keys[0].bind(key)
+        parts = self._parts(key)
+        if parts is None:
+            raise InvalidFilter(f"{key!r} is no key of {self.model.__name__}, which is a tuple ({self._key_names()})")
+        return tuple(column.bind(part) for column, part in zip(self.keys, parts, strict=True))
+
+    def _parts(self, key: Any) -> tuple[Any, ...] | None:
+        return key if key.__class__ is tuple and len(key) == len(self.keys) else None
+
+    def _key_names(self) -> str:
+        return ", ".join(column.name for column in self.keys)
+
+    def _no_key(self, key: Any) -> ProjectionError:
+        return ProjectionError(f"{key!r} is no key of {self.model.__name__}, which is ({self._key_names()})")
+
+
+def tables_of(plan: ProjectionPlan) -> tuple[Table, ...]:
+    """The tables that a projection fills."""
+    return tuple(Table(plan.name, plan.version, model) for model in plan.models)
+
+
+def _table_name(projection: str, version: int, model: type[ReadModel]) -> str:
+    """``incidents_v1_incident_row``; what would be too long or not plain is told apart by a digest."""
+    full = f"{projection}_v{version}_{model.__name__}"
+    plain = _NOT_PLAIN.sub("_", _WORDS.sub("_", full).lower())
+    if len(plain) <= _LONGEST_NAME and full.isascii() and full.replace("_", "").isalnum():
+        return plain
+    return f"{plain[:_LONGEST_NAME]}_{blake2b(full.encode(), digest_size=4).hexdigest()}"
+
+
+def _taker(columns: Sequence[Column]) -> Callable[[Any], Values]:
+    """Compile ``row -> values``, hidden columns at the end."""
+    known: dict[str, Any] = {}
+    ways = [(c, f"store_{c.name}", c.store) for c in columns]
+    ways += [(c, f"order_{c.name}", c.order) for c in columns if c.order is not None]
+    parts = [_part(known, f"row.{c.name}", name, way, nullable=c.nullable) for c, name, way in ways]
+    made: Callable[[Any], Values] = _compiled(f"def made(row):\n    return ({', '.join(parts)},)\n", known)
+    return made
+
+
+def _keyer(keys: Sequence[Column]) -> Callable[[Any], RowKey]:
+    """Compile ``row -> key``."""
+    known: dict[str, Any] = {}
+    parts = [_part(known, f"row.{key.name}", f"store_{key.name}", key.store, nullable=False) for key in keys]
+    made: Callable[[Any], RowKey] = _compiled(f"def made(row):\n    return {', '.join(parts)}\n", known)
+    return made
+
+
+def _maker(model: type[ReadModel], columns: Sequence[Column]) -> Callable[[Any], Any]:
+    """Compile ``values -> row``."""
+    known: dict[str, Any] = {"model": model}
+    taken = ", ".join(f"v{number}" for number in range(len(columns)))
+    parts = [
+        f"{column.name}={_part(known, f'v{number}', f'load_{column.name}', column.load, nullable=column.nullable)}"
+        for number, column in enumerate(columns)
+    ]
+    source = f"def made(values):\n    {taken}, = values\n    return model({', '.join(parts)})\n"
+    made: Callable[[Any], Any] = _compiled(source, known)
+    return made
+
+
+def _part(known: dict[str, Any], value: str, name: str, way: Callable[[Any], Any] | None, *, nullable: bool) -> str:
+    if way is None:
+        return value
+    known[name] = way
+    return f"(None if {value} is None else {name}({value}))" if nullable else f"{name}({value})"
+
+
+def _compiled(source: str, known: dict[str, Any]) -> Any:
+    """The function ``made`` of the source, which consists of field names (identifiers, by Python's own rules)."""
+    exec(source, known)  # noqa: S102  no value of a user is in it
+    return known["made"]
+
+
+def _fingerprint(columns: Iterable[Column]) -> str:
+    """Changes exactly when stored rows can no longer be read as rows of the model."""
+    facts = [[c.name, c.kind, c.nullable, c.is_key, _type_fact(c)] for c in columns]
+    return blake2b(msgspec.json.encode(facts), digest_size=12).hexdigest()
+
+
+def _type_fact(column: Column) -> Any:
+    if not column.is_json:
+        return "" if column.store is None else getattr(column.type, "__name__", "literal")
+    try:
+        return _without_words(msgspec.json.schema(column.type))
+    except TypeError:  # a model of another library; its name must do
+        return str(column.type)
+
+
+def _without_words(schema: Any) -> Any:
+    """A JSON Schema without titles and descriptions, which say nothing about the shape."""
+    if schema.__class__ is dict:
+        members = [
+            (name, part) for name, part in schema.items() if part.__class__ is not str or name not in _WORDS_ONLY
+        ]
+        return {name: _without_words(part) for name, part in members}
+    if schema.__class__ is list:
+        return [_without_words(part) for part in schema]
+    return schema
