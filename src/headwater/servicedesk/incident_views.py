@@ -16,6 +16,7 @@ from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
 from headwater import Indexed, Key, Page, PageRequest, Projection, Query, Reader, ReadModel, Recorded, Sort, answers, on
+from headwater.read_store import Range
 from headwater.servicedesk.incident_messages import (
     ChangeRecorded,
     Details,
@@ -195,8 +196,7 @@ async def find_incidents(query: FindIncidents, incidents: Reader[IncidentRow]) -
         priority=query.priority,
         caller=query.caller,
         made_sla=query.made_sla,
-        opened_at__ge=query.opened_from,
-        opened_at__le=query.opened_to,
+        opened_at=Range(query.opened_from, query.opened_to),
     )
     return await found.sort(query.sort).page(query.page)
 
