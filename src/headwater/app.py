@@ -17,7 +17,6 @@ from headwater.errors import WiringError
 from headwater.event_store import open_store
 from headwater.followers import Follower, Progress
 from headwater.projections import projectors
-from headwater.projections import projectors
 from headwater.queries.asking import Asker
 from headwater.read_store import open_read_store, read_store_url
 from headwater.runtime import BlockingRuntime, Runtime, run_blocking
@@ -94,9 +93,7 @@ class App:
                 authorise=self.authorise,
                 cache_size=cache_size,
             )
-            asker = Asker(
-                self.wiring.queries, rows, services, event_store=events, progress=progress, clock=clock
-            )
+            asker = Asker(self.wiring.queries, rows, services, event_store=events, progress=progress, clock=clock)
             runtime = Runtime(self, events, rows, clock, executor, asker, follower, progress)
             services[Runtime] = runtime
             await follower.prepare()

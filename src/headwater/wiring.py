@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from headwater.aggregates import Aggregate, AggregatePlan, aggregate_plan
+from headwater.annotations import is_below
 from headwater.catalogue import Catalogue
 from headwater.commands.handlers import HandlerPlan, handler_plan, is_handler
 from headwater.commands.routing import Route, routes_of
@@ -57,11 +58,11 @@ class _Parts:
 
     def add(self, part: Any) -> None:
         """Put a part where it belongs."""
-        if isinstance(part, type) and issubclass(part, Aggregate):
+        if is_below(part, Aggregate):
             self._keep(self.aggregates, aggregate_plan(part))
-        elif isinstance(part, type) and issubclass(part, Projection):
+        elif is_below(part, Projection):
             self._keep(self.projections, projection_plan(part))
-        elif isinstance(part, type) and issubclass(part, Message):
+        elif is_below(part, Message):
             self.messages.append(part)
         elif is_upcaster(part):
             self.upcasters.append(part)
