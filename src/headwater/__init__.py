@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # what a type checker and an editor see; at run time the tabl
     from headwater.messages import Command, Event, Meta, Metadata, Query, Receipt, Recorded, Tag, contract
     from headwater.queries.asking import Answer, answers
     from headwater.read_models import Indexed, Key, Page, PageRequest, Projection, ReadModel, Sort, on
-    from headwater.read_store import Reader
+    from headwater.read_store import Contains, In, IsNull, Prefix, Range, Reader
     from headwater.runtime import BlockingRuntime, Runtime
     from headwater.upcasting import upcast
 
@@ -48,12 +48,15 @@ __all__ = [
     "Command",
     "ConcurrencyError",
     "Conflict",
+    "Contains",
     "Event",
     "EventQuery",
     "EventStore",
     "Forbidden",
     "HeadwaterError",
+    "In",
     "Indexed",
+    "IsNull",
     "Key",
     "Meta",
     "Metadata",
@@ -61,8 +64,10 @@ __all__ = [
     "Now",
     "Page",
     "PageRequest",
+    "Prefix",
     "Projection",
     "Query",
+    "Range",
     "ReadModel",
     "Reader",
     "Receipt",
@@ -95,12 +100,15 @@ _MODULE_OF = {
     "Command": "headwater.messages",
     "ConcurrencyError": "headwater.errors",
     "Conflict": "headwater.event_store.protocol",
+    "Contains": "headwater.read_store",
     "Event": "headwater.messages",
     "EventQuery": "headwater.event_store.protocol",
     "EventStore": "headwater.event_store.protocol",
     "Forbidden": "headwater.errors",
     "HeadwaterError": "headwater.errors",
+    "In": "headwater.read_store",
     "Indexed": "headwater.read_models",
+    "IsNull": "headwater.read_store",
     "Key": "headwater.read_models",
     "Meta": "headwater.messages",
     "Metadata": "headwater.messages",
@@ -108,8 +116,10 @@ _MODULE_OF = {
     "Now": "headwater.clock",
     "Page": "headwater.read_models",
     "PageRequest": "headwater.read_models",
+    "Prefix": "headwater.read_store",
     "Projection": "headwater.read_models",
     "Query": "headwater.messages",
+    "Range": "headwater.read_store",
     "ReadModel": "headwater.read_models",
     "Reader": "headwater.read_store",
     "Receipt": "headwater.messages",

@@ -51,7 +51,7 @@ class ProblemDocument(msgspec.Struct, omit_defaults=True):
 def openapi_document(title: str, catalogue: Catalogue) -> Json:
     """The whole document. ``title`` is the application's name."""
     commands, queries = catalogue.commands, catalogue.queries
-    schemas = _Schemas([*commands.values(), *queries.values()])
+    schemas = _Schemas(commands.values(), queries.values())
     paths = {f"/commands/{spoken_name(name)}": {"post": _command(cls, schemas)} for name, cls in commands.items()}
     paths |= {f"/queries/{spoken_name(name)}": _query(cls, schemas) for name, cls in queries.items()}
     return {
@@ -66,9 +66,10 @@ def openapi_document(title: str, catalogue: Catalogue) -> Json:
 class _Schemas:
     """The JSON Schemas of all messages and answers, computed together so that shared types stand once."""
 
-    def __init__(self, messages: list[type[Any]]) -> None:
-        answers = [answer_type_of(cls) for cls in messages if issubclass(cls, Query)]
-        types: list[Any] = list({repr(kind): kind for kind in [*messages, *answers, Receipt, ProblemDocument]}.values())
+    def __init__(self, commands: Iterable[type[Command]], queries: Iterable[type[Query[Any]]]) -> None:
+        asked = list(queries)
+        wanted = [*commands, *asked, *map(answer_type_of, asked), Receipt, ProblemDocument]
+        types: list[Any] = list({repr(kind): kind for kind in wanted}.values())
         found, self.components = schemas_of(types, ref_template=_REF)
         self._schemas = {repr(kind): schema for kind, schema in zip(types, found, strict=True)}
 

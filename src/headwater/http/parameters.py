@@ -24,10 +24,10 @@ def read_parameters(query_string: bytes) -> Mapping[str, str | list[str]]:
     return found
 
 
-def with_parameter(query_string: bytes, name: str, value: str) -> str:
-    """The same query string with one parameter set: how a page links to the next."""
-    pairs = [(key, kept) for key, kept in _pairs(query_string) if key != name]
-    return urlencode([*pairs, (name, value)], quote_via=quote)
+def with_parameters(query_string: bytes, changes: Mapping[str, object]) -> str:
+    """The same query string with some parameters set: how a page links to the next."""
+    kept = [(name, value) for name, value in _pairs(query_string) if name not in changes]
+    return urlencode([*kept, *changes.items()], quote_via=quote)
 
 
 def _pairs(query_string: bytes) -> list[tuple[str, str]]:

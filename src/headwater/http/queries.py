@@ -6,7 +6,7 @@ Reads: parameters.py, exchange.py. Read next: problems.py. These are stations 1 
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from headwater.http.exchange import (
@@ -24,16 +24,15 @@ from headwater.http.exchange import (
 )
 from headwater.http.faults import Headers, MethodNotAllowed
 from headwater.http.options import NOBODY, HttpOptions, authenticate
-from headwater.http.parameters import read_parameters, with_parameter
+from headwater.http.parameters import read_parameters, with_parameters
 from headwater.messages import Query
 from headwater.queries.asking import Answer
-from headwater.read_models import Page
+from headwater.read_models import Page, PageRequest
 from headwater.runtime import Runtime
 
 METHODS = ("GET", "HEAD", "POST", "QUERY")
 _READING = ("GET", "HEAD")
 _REVALIDATE = (b"cache-control", b"private, no-cache")
-_CURSOR = "page.cursor"
 
 
 class QueryDoor:
@@ -60,7 +59,7 @@ class QueryDoor:
         except Exception as error:  # noqa: BLE001  the outermost frame: every error becomes a problem document
             await respond_problem(send, error, head=method == "HEAD")
         else:
-            await self._respond(send, scope, headers, answer, body)
+            await self._respond(send, scope, headers, query, answer, body)
 
     async def _query(
         self, asked: type[Query[Any]], scope: Scope, headers: RequestHeaders, receive: Receive
@@ -84,7 +83,7 @@ class QueryDoor:
         )
 
     async def _respond(
-        self, send: Send, scope: Scope, headers: RequestHeaders, answer: Answer[Any], body: bytes
+        self, send: Send, scope: Scope, headers: RequestHeaders, query: Query[Any], answer: Answer[Any], body: bytes
     ) -> None:
         """Send the answer, or 304 if the caller has it already. The entity tag is a digest of the body."""
         tag = b'"%b"' % blake2b(body, digest_size=12).hexdigest().encode()
@@ -100,7 +99,7 @@ class QueryDoor:
             await send({"type": "http.response.body", "body": b""})
             return
         if reading and isinstance(answer.value, Page):
-            told.extend(_links(scope, answer.value))
+            told.extend(_links(scope, query, cast("Page[Any]", answer.value)))
         await respond_json(send, 200, told, body, head=scope["method"] == "HEAD")
 
 
@@ -111,11 +110,16 @@ def _matches(wanted: bytes | None, tag: bytes) -> bool:
     return wanted.strip() == b"*" or tag in (part.strip().removeprefix(b"W/") for part in wanted.split(b","))
 
 
-def _links(scope: Scope, page: Page[Any]) -> Headers:
-    """Where the neighbouring pages are (RFC 8288)."""
-    path = quote(scope["path"])
-    return [
-        (b"link", f'<{path}?{with_parameter(scope["query_string"], _CURSOR, cursor)}>; rel="{relation}"'.encode())
-        for relation, cursor in (("next", page.next), ("prev", page.previous))
-        if cursor is not None
-    ]
+def _links(scope: Scope, query: Query[Any], page: Page[Any]) -> Headers:
+    """Where the neighbouring pages are (RFC 8288): the same query with a cursor where its page request stands."""
+    path, query_string = quote(scope["path"]), scope["query_string"]
+    for field, name in zip(query.__struct_fields__, query.__struct_encode_fields__, strict=True):
+        request = getattr(query, field)
+        if isinstance(request, PageRequest):
+            return [
+                (b"link", f'<{path}?{with_parameters(query_string, changes)}>; rel="{relation}"'.encode())
+                for relation, cursor in (("next", page.next), ("prev", page.previous))
+                if cursor is not None
+                for changes in ({f"{name}.size": request.size, f"{name}.cursor": cursor},)
+            ]
+    return []

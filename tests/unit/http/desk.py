@@ -11,6 +11,7 @@ from headwater import (
     App,
     Command,
     Event,
+    In,
     Indexed,
     Key,
     Meta,
@@ -138,8 +139,7 @@ class GetIncident(Query[IncidentRow | None]):
 @answers
 async def find_incidents(query: FindIncidents, incidents: Reader[IncidentRow]) -> Page[IncidentRow]:
     """Filter, sort, page."""
-    chosen = incidents.where(status=query.status) if query.status else incidents
-    chosen = chosen.where(impact__in=query.impact) if query.impact else chosen
+    chosen = incidents.where(status=query.status, impact=In(query.impact or None))
     return await chosen.sort(query.sort).page(query.page)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headwater.http.parameters import read_parameters, with_parameter
+from headwater.http.parameters import read_parameters, with_parameters
 
 
 def test_a_parameter_has_one_value_or_several():
@@ -16,8 +16,8 @@ def test_a_parameter_has_one_value_or_several():
 
 @pytest.mark.parametrize(
     ("query", "result"),
-    [(b"", "page.cursor=n"), (b"a=1&page.cursor=o&b=%C3%A4", "a=1&b=%C3%A4&page.cursor=n")],
+    [(b"", "page.cursor=n&page.size=2"), (b"a=1&page.cursor=o&b=%C3%A4", "a=1&b=%C3%A4&page.cursor=n&page.size=2")],
 )
 def test_a_link_keeps_the_other_parameters(query, result):
     """Only the cursor changes."""
-    assert with_parameter(query, "page.cursor", "n") == result
+    assert with_parameters(query, {"page.cursor": "n", "page.size": 2}) == result
