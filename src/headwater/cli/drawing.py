@@ -1,0 +1,54 @@
+"""Tables and progress bars, drawn with rich. Reads: nothing. Only screen.py reads this, and only to draw."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+
+from rich import box, progress
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+_PIPED_WIDTH = 200
+
+
+def draw_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: AbstractSet[int]) -> None:
+    """Write a table to standard output; ``numeric`` are the columns that stand to the right."""
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for index, name in enumerate(columns):
+        table.add_column(name, justify="right" if index in numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(escape, row))  # what is stored is data, never markup
+    _console().print(table)
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar with count, rate and time left on standard error; give it ``(done, total)``, ``None`` if it is open."""
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        _Rate(),
+        progress.TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    with progress.Progress(*columns, console=_console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+class _Rate(progress.ProgressColumn):
+    """How many a second, over the last moments."""
+
+    def render(self, task: progress.Task) -> str:
+        speed = task.finished_speed or task.speed
+        return f"{speed:,.0f}/s" if speed else ""
+
+
+def _console(*, stderr: bool = False) -> Console:
+    """Made for each drawing, because the streams may be replaced between two of them."""
+    watched = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, highlight=False, width=None if watched else _PIPED_WIDTH)

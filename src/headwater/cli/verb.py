@@ -1,0 +1,47 @@
+"""What every verb shares: ``--json``, ``--debug``, and running its coroutine.
+
+Reads: screen.py. Read next: applications.py (APP and --url), then verbs/.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec
+
+import click
+
+from headwater.cli.screen import Screen
+
+P = ParamSpec("P")
+
+URL_OPTION = click.option(
+    "--url", metavar="URL", envvar="HEADWATER_URL", help="The log.  [default: $HEADWATER_URL, else sqlite:///<app>.db]"
+)
+
+
+def verb(
+    function: Callable[Concatenate[Screen, P], Coroutine[Any, Any, int | None] | int | None],
+) -> Callable[P, int | None]:
+    """Give a verb's function its ``Screen`` and the two common options; run it to its end if it is a coroutine."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Write one JSON value for programs.")
+    @click.option("--debug", is_flag=True, help="Show the traceback of a failure.")
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> int | None:
+        screen = Screen(as_json=bool(kwargs.pop("as_json")), debug=bool(kwargs.pop("debug")))
+        result = function(screen, *args, **kwargs)
+        return run_to_end(result) if isinstance(result, Coroutine) else result
+
+    return call
+
+
+def run_to_end(work: Coroutine[Any, Any, int | None]) -> int | None:
+    """Run a coroutine on uvloop if it is installed, else on the standard loop."""
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        return asyncio.run(work)
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(work)

@@ -1,0 +1,1 @@
+"""One module a verb; each holds its ``command``. Reads: ../root.py."""

@@ -1,0 +1,84 @@
+"""``headwater ask APP NAME ...``: one query, one answer. Reads: ../applications.py, ../fields.py."""
+
+from __future__ import annotations
+
+from typing import Any, TypeGuard
+
+import click
+import msgspec
+
+from headwater.cli.applications import existing, load_app, log_url
+from headwater.cli.fields import parameters_of
+from headwater.cli.screen import Screen
+from headwater.cli.verb import URL_OPTION, verb
+from headwater.cli.watching import watched
+from headwater.plain import is_object
+from headwater.read_models import Page
+
+
+@click.command("ask")
+@click.argument("app", metavar="APP")
+@click.argument("name", metavar="NAME")
+@click.argument("words", metavar="[FIELD=VALUE]...", nargs=-1)
+@URL_OPTION
+@click.option("--after", type=click.IntRange(min=0), metavar="N", help="Wait only until position N is included.")
+@click.option("--eventual", is_flag=True, help="Answer at once, from whatever the read models hold.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait at most."
+)
+@click.option("--actor", metavar="WHO", help="Who asks.")
+@verb
+async def command(
+    screen: Screen,
+    app: str,
+    name: str,
+    words: tuple[str, ...],
+    url: str | None,
+    after: int | None,
+    eventual: bool,  # noqa: FBT001  an option of the command line
+    timeout: float,
+    actor: str | None,
+) -> None:
+    """Ask APP (module:attribute) the query NAME and show the answer.
+
+    Fields stand as words: status=open page.size=10 sort=-opened_at. The answer includes everything in the log, unless
+    --after or --eventual say that less is enough.
+    """
+    loaded = load_app(app)
+    query = loaded.codec.decode_query(name, parameters_of(words))
+    async with loaded.open(existing(log_url(loaded, url))) as runtime:
+        if after is None and not eventual:
+            after = await runtime.event_store.head()
+        names = [plan.name for plan in loaded.wiring.projections]
+        async with watched(screen, "reading the log", runtime, names, after or 0):
+            answer = await runtime.answer(query, after=after, timeout=timeout, actor=actor)
+    shown = {"value": answer.value, "position": answer.position, "age_seconds": answer.age_seconds}
+    screen.answer(shown, lambda: _draw(screen, answer.value, answer.position))
+
+
+def _draw(screen: Screen, value: Any, position: int) -> None:
+    if _is_page(value):
+        _draw_rows(screen, value.items)
+        total = "" if value.total is None else f" of {value.total:,}"
+        screen.note(f"{len(value.items):,} rows{total}, as of position {position:,}")
+        if value.next:
+            screen.note(f"next: page.cursor={value.next}")
+        return
+    plain: Any = msgspec.to_builtins(value, enc_hook=str)
+    if isinstance(plain, list | tuple):
+        _draw_rows(screen, plain)
+    else:
+        screen.facts(plain if is_object(plain) else {"value": plain})
+    screen.note(f"as of position {position:,}")
+
+
+def _is_page(value: object) -> TypeGuard[Page[Any]]:
+    return isinstance(value, Page)
+
+
+def _draw_rows(screen: Screen, rows: Any) -> None:
+    plain: list[dict[str, Any]] = [
+        row if isinstance(row, dict) else {"value": row} for row in msgspec.to_builtins(rows, enc_hook=str)
+    ]
+    names = list(dict.fromkeys(name for row in plain for name in row))
+    screen.table(names, [[row.get(name) for name in names] for row in plain])

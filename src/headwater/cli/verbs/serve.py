@@ -1,0 +1,45 @@
+"""``headwater serve APP``: the app over HTTP. Reads: ../applications.py, ../serving.py."""
+
+from __future__ import annotations
+
+import click
+
+from headwater.cli.applications import load_app, log_url
+from headwater.cli.screen import Screen
+from headwater.cli.verb import URL_OPTION, run_to_end, verb
+
+HOST_OPTION = click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+PORT_OPTION = click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="The port; 0 picks a free one."
+)
+
+
+@click.command("serve")
+@click.argument("app", metavar="APP")
+@URL_OPTION
+@HOST_OPTION
+@PORT_OPTION
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="How many processes.")
+@click.option("--access-log", is_flag=True, help="Write a line for each request.")
+@verb
+def command(
+    screen: Screen,
+    app: str,
+    url: str | None,
+    host: str,
+    port: int,
+    workers: int,
+    access_log: bool,  # noqa: FBT001  an option of the command line
+) -> None:
+    """Serve APP (module:attribute) over HTTP until it is stopped.
+
+    POST /commands/NAME, GET /queries/NAME, and /openapi.json. With --json one object says where.
+    """
+    from headwater.cli.serving import serve_here, serve_in_processes
+
+    loaded = load_app(app)
+    address = log_url(loaded, url)
+    if workers == 1:
+        run_to_end(serve_here(screen, loaded, address, host=host, port=port, access_log=access_log))
+    else:
+        serve_in_processes(screen, app, address, host=host, port=port, workers=workers, access_log=access_log)
