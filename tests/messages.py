@@ -34,7 +34,7 @@ class Line(msgspec.Struct, forbid_unknown_fields=True):
 class Card(msgspec.Struct, tag=True):
     """Paid by card."""
 
-    number: Annotated[str, Meta(pattern=r"^[0-9]{4}$")]
+    number: Annotated[str, Meta(pattern=r"^[0-9]{4}", max_length=4)]
 
 
 class Cash(msgspec.Struct, tag=True):

@@ -68,7 +68,7 @@ class _Comparison:
             return
         met: list[int] = []
         for option in old:
-            like = self._like(option, new)
+            like = self._like(option, old, new)
             if like is None:
                 yield _narrower(path, "type-changed", f"was {_shown(option)} and is {_all_shown(new)}")
             else:
@@ -78,13 +78,16 @@ class _Comparison:
             if index not in met and len(met) == len(old):
                 yield _wider(path, f"may also be {_shown(self._new(option))}")
 
-    def _like(self, option: Json, candidates: list[Json]) -> int | None:
-        """Which alternative takes the place of an older one: the same schema, else one of the same kind."""
-        if option in candidates:
-            return candidates.index(option)
-        old = self._old(option)
-        alike = [index for index, candidate in enumerate(candidates) if _kind(self._new(candidate)) == _kind(old)]
-        return alike[0] if alike else None
+    def _like(self, option: Json, old: list[Json], new: list[Json]) -> int | None:
+        """Which alternative takes an older one's place: the same schema, the same tag, or the only one of its kind."""
+        if option in new:
+            return new.index(option)
+        before = self._old(option)
+        kind = _kind(before)
+        alike = [index for index, part in enumerate(new) if _kind(self._new(part)) == kind]
+        same_tag = [index for index in alike if _constants(self._new(new[index])) == _constants(before)]
+        is_only = len(alike) == sum(_kind(self._old(part)) == kind for part in old) == 1
+        return next(iter(same_tag or (alike if is_only else [])), None)
 
     def _old(self, schema: Json) -> Json:
         return _followed(schema, self._schemas.before)
@@ -157,12 +160,17 @@ def _part(schema: Json, word: str) -> Any:
 
 
 def _kind(schema: Json) -> tuple[str, str]:
-    """What tells alternatives apart: the JSON type and format, the type of an enum's values, the tag of a struct."""
+    """What tells alternatives apart: the JSON type and format, or the type of an enum's values."""
     values: list[Any] = schema.get("enum", [])
     if values:
         return ("string" if isinstance(values[0], str) else "integer", "")
-    tags = [part["enum"] for part in schema.get("properties", _NOTHING).values() if len(part.get("enum", ())) == 1]
-    return schema.get("type", ""), schema.get("format", "") or str(tags or "")
+    return schema.get("type", ""), schema.get("format", "")
+
+
+def _constants(schema: Json) -> dict[str, Any]:
+    """The members of an object that can have one value only, as the tag of a struct in a union."""
+    members: Json = schema.get("properties", _NOTHING)
+    return {name: part["enum"] for name, part in members.items() if len(part.get("enum", ())) == 1}
 
 
 def _values(old: Json, new: Json, path: tuple[str, ...]) -> Iterator[Difference]:

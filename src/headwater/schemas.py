@@ -7,12 +7,23 @@ tag carries it as ``x-headwater-tag``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime, time
 from typing import Any
 
 import msgspec
 from msgspec import inspect as shape
 
-from headwater.annotations import UNRESOLVED, class_of, elements, has_members, members, options, peel
+from headwater.annotations import (
+    UNRESOLVED,
+    class_of,
+    elements,
+    has_members,
+    is_collection,
+    is_mapping,
+    members,
+    options,
+    peel,
+)
 from headwater.catalogue import Catalogue
 from headwater.declarations import is_pydantic
 from headwater.foreign import foreign_schema
@@ -20,6 +31,7 @@ from headwater.plain import Json, is_array, is_object
 from headwater.tags import tag_fields
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_MOMENTS = {datetime: "date-time", time: "time"}
 _LOCAL = "#/$defs/{name}"
 
 
@@ -48,14 +60,16 @@ def components(catalogue: Catalogue, ref_template: str = "#/components/schemas/{
 def schemas_of(types: Iterable[Any], *, ref_template: str) -> tuple[list[Json], Json]:
     """A schema per type, in order (a reference where it has a name), and the named ones, computed together."""
     wanted = list(types)
-    tagged = [cls for cls in dict.fromkeys(_reached(wanted)) if tag_fields(cls)]
+    reached = list(_reached(wanted))
 
     def hook(cls: type) -> Json:
         return foreign_schema(cls, ref_template)
 
-    found, named = msgspec.json.schema_components([*wanted, *tagged], schema_hook=hook, ref_template=ref_template)
-    for cls, schema in zip(tagged, found[len(wanted) :], strict=True):
-        _mark_tags(cls, named[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema)
+    found, named = msgspec.json.schema_components([*wanted, *reached], schema_hook=hook, ref_template=ref_template)
+    for cls, schema in zip(reached, found[len(wanted) :], strict=True):
+        own = named[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+        _mark_tags(cls, own)
+        _mark_moments(cls, own)
     for schema in list(named.values()):
         named.update(_lifted(schema))
     return list(found[: len(wanted)]), named
@@ -69,6 +83,33 @@ def _mark_tags(cls: Any, schema: Json) -> None:
         if told is not None:
             before = told.get("x-headwater-tag")
             told["x-headwater-tag"] = field.tag if before is None else f"{before},{field.tag}"
+
+
+def _mark_moments(cls: Any, schema: Json) -> None:
+    """Say of each ``datetime`` and ``time`` what it is: msgspec says only ``string`` where it need not have a zone."""
+    names = {field.name: field.encode_name for field in _fields(cls)}
+    for name, hint in members(cls):
+        told = schema.get("properties", {}).get(names.get(name, name))
+        if told is not None:
+            _mark_moment(hint, told)
+
+
+def _mark_moment(hint: Any, schema: Json) -> None:
+    marks, bare = peel(hint)
+    form = _MOMENTS.get(bare)
+    if any(getattr(mark, "tz", None) is False for mark in marks):
+        return  # RFC 3339 knows no time without a zone
+    if form is not None and schema.get("type") == "string":
+        schema.setdefault("format", form)
+    elif "anyOf" in schema:  # a union holds at most one type that is text in JSON, so the order does not matter
+        for option in options(hint):
+            for part in schema["anyOf"]:
+                _mark_moment(option, part)
+    elif is_collection(hint) or is_mapping(hint):
+        parts = [*schema.get("prefixItems", ()), schema.get("items"), schema.get("additionalProperties")]
+        inner = elements(hint)[-1:] if is_mapping(hint) else elements(hint)
+        for element, part in zip(inner, filter(is_object, parts), strict=False):
+            _mark_moment(element, part)
 
 
 def _fields(cls: Any) -> tuple[Any, ...]:

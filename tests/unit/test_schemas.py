@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import json
+from datetime import datetime, time
 
 import jsonschema_rs
 import pytest
@@ -13,6 +14,7 @@ from tests import domain, messages
 from headwater import schemas
 from headwater.catalogue import Catalogue
 from headwater.codec import Codec
+from headwater.messages import Event
 from headwater.schemas import components, message_schema
 from headwater.testing import strategies
 
@@ -54,6 +56,22 @@ def test_class_that_contains_itself_refers_to_itself():
     tree = message_schema(messages.Node)
     assert tree["$ref"] == "#/$defs/Node"
     jsonschema_rs.validator_for(tree)
+
+
+class Meeting(Event):
+    at: datetime
+    until: datetime | None
+    on: list[time]
+    by_name: dict[str, datetime]
+    both: tuple[str, datetime]
+    union: list[datetime | int]
+
+
+def test_moments_are_told_by_their_format():
+    """A datetime is one wherever it stands, also where it need not say its zone."""
+    told = json.dumps(message_schema(Meeting)["properties"])
+    assert (told.count('"date-time"'), told.count('"time"')) == (5, 1)
+    assert message_schema(Meeting)["properties"]["both"]["prefixItems"][0] == {"type": "string"}
 
 
 def test_components_are_sorted_and_refer_by_template():

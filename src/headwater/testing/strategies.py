@@ -6,6 +6,7 @@ honoured, so what is drawn is valid, and comes back equal when it was encoded.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, TypeVar
@@ -162,13 +163,14 @@ def _next(bound: int | None, by: int) -> int | None:
 def _floats(described: Any) -> SearchStrategy[Any]:
     low, no_low = (described.gt, True) if described.gt is not None else (described.ge, False)
     high, no_high = (described.lt, True) if described.lt is not None else (described.le, False)
-    drawn = st.floats(
-        low, high, exclude_min=no_low, exclude_max=no_high, allow_nan=False, allow_infinity=False, allow_subnormal=False
-    )
-    if described.multiple_of is None:
-        return drawn
     step = described.multiple_of
-    return drawn.filter(lambda value: abs(value) < _LARGEST_FLOAT).map(lambda value: round(value / step) * step)
+    if step is None:
+        return st.floats(low, high, exclude_min=no_low, exclude_max=no_high, allow_nan=False, allow_infinity=False)
+    least = math.ceil((-_LARGEST_FLOAT if low is None else low) / step)
+    most = math.floor((_LARGEST_FLOAT if high is None else high) / step)
+    least += no_low and least * step <= low
+    most -= no_high and most * step >= high
+    return st.integers(least, most).map(lambda times: times * step)
 
 
 def _text(described: Any) -> SearchStrategy[Any]:
