@@ -70,7 +70,7 @@ class BodyTooLarge(RequestFault):
     title = "The body is too large"
 
     def __init__(self, limit_bytes: int) -> None:
-        super().__init__(f"a body may have {limit_bytes} bytes", headers=[(b"connection", b"close")])
+        super().__init__(f"a body may have {limit_bytes} bytes")
 
 
 class NotJson(RequestFault):

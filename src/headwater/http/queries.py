@@ -6,7 +6,7 @@ Reads: parameters.py, exchange.py. Read next: problems.py. These are stations 1 
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 
 from headwater.http.exchange import (
@@ -98,8 +98,8 @@ class QueryDoor:
             await send({"type": "http.response.start", "status": 304, "headers": told})
             await send({"type": "http.response.body", "body": b""})
             return
-        if reading and isinstance(answer.value, Page):
-            told.extend(_links(scope, query, cast("Page[Any]", answer.value)))
+        if reading:
+            told.extend(_links(scope, query, answer.value))
         await respond_json(send, 200, told, body, head=scope["method"] == "HEAD")
 
 
@@ -110,15 +110,18 @@ def _matches(wanted: bytes | None, tag: bytes) -> bool:
     return wanted.strip() == b"*" or tag in (part.strip().removeprefix(b"W/") for part in wanted.split(b","))
 
 
-def _links(scope: Scope, query: Query[Any], page: Page[Any]) -> Headers:
-    """Where the neighbouring pages are (RFC 8288): the same query with a cursor where its page request stands."""
+def _links(scope: Scope, query: Query[Any], page: object) -> Headers:
+    """Where a page's neighbours are (RFC 8288): the same query with a cursor where its page request stands."""
+    if not isinstance(page, Page):
+        return []
+    cursors = (("next", page.next), ("prev", page.previous))
     path, query_string = quote(scope["path"]), scope["query_string"]
     for field, name in zip(query.__struct_fields__, query.__struct_encode_fields__, strict=True):
         request = getattr(query, field)
         if isinstance(request, PageRequest):
             return [
                 (b"link", f'<{path}?{with_parameters(query_string, changes)}>; rel="{relation}"'.encode())
-                for relation, cursor in (("next", page.next), ("prev", page.previous))
+                for relation, cursor in cursors
                 if cursor is not None
                 for changes in ({f"{name}.size": request.size, f"{name}.cursor": cursor},)
             ]
