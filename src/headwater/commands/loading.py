@@ -85,6 +85,8 @@ class Loader:
         snapshot = await self._store.load_snapshot(self._snapshot_key(boundary))
         if snapshot is None or snapshot.fingerprint != self._fingerprint:
             return
+        if snapshot.position > await self._store.head():  # the log was restored from an older copy
+            return
         try:
             boundary.state = msgspec.json.decode(snapshot.state, type=self._cls)
         except msgspec.MsgspecError:

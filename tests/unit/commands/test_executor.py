@@ -29,9 +29,7 @@ from headwater.event_store.protocol import AppendCondition, Appended, Conflict, 
 from headwater.messages import Receipt
 
 PLANS = [aggregate_plan(cls) for cls in (d.Course, d.Enrolment, d.Pair, d.Stock, d.Invoices)]
-CODEC = Codec(
-    Catalogue.of([message for plan in PLANS for message in (*plan.deciders, *plan.events)], ())
-)
+CODEC = Codec(Catalogue.of([message for plan in PLANS for message in (*plan.deciders, *plan.events)], ()))
 
 
 class Plain:
@@ -222,7 +220,11 @@ async def test_the_origin_stands_in_the_metadata(make: Make, store: EventStore) 
     await make().execute(DEFINE, origin)
     metadata = CODEC.metadata_of((await store.read()).events[0])
     assert (metadata.actor, metadata.tenant, metadata.correlation, metadata.causation, metadata.command) == (
-        "ada", "acme", "conversation-1", "cause-1", "DefineCourse",
+        "ada",
+        "acme",
+        "conversation-1",
+        "cause-1",
+        "DefineCourse",
     )
 
 
@@ -267,9 +269,7 @@ class Forgetful:
         self._store = store
         self._lost = 0
 
-    async def append(
-        self, events: Sequence[NewEvent], condition: AppendCondition | None = None
-    ) -> Appended | Conflict:
+    async def append(self, events: Sequence[NewEvent], condition: AppendCondition | None = None) -> Appended | Conflict:
         """Store it, but do not say so at first."""
         outcome = await self._store.append(events, condition)
         if self._lost < 2:

@@ -1,0 +1,145 @@
+"""Snapshots: a shorter way to the same state, never another state."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, ClassVar
+
+import msgspec
+import pytest
+
+from headwater import App
+from headwater.aggregates import Aggregate, aggregate_plan, decide, evolve
+from headwater.commands.fingerprints import fingerprint_of
+from headwater.errors import EvolutionError, Refused
+from headwater.event_store.protocol import EventStore, Snapshot
+from headwater.messages import Command, Event, Tag
+from headwater.runtime import Runtime
+
+CounterId = Annotated[str, Tag("counter")]
+
+
+class CountUp(Command):
+    counter_id: CounterId
+
+
+class CountedUp(Event):
+    counter_id: CounterId
+    number: int
+
+
+class Counter(Aggregate):
+    snapshot_every: ClassVar[int | None] = 10
+    counter_id: CounterId
+    count: int = 0
+
+    @decide
+    def up(self, command: CountUp) -> CountedUp:
+        if self.count >= 100:
+            raise Refused("enough")
+        return CountedUp(counter_id=self.counter_id, number=self.count + 1)
+
+    @evolve
+    def counted(self, event: CountedUp) -> None:
+        if event.number != self.count + 1:
+            msg = f"{event.number} after {self.count}"
+            raise ValueError(msg)
+        self.count = event.number
+
+
+class OtherCounter(Counter):
+    """The same fields, folded in another way."""
+
+    @evolve
+    def counted(self, event: CountedUp) -> None:
+        self.count += 1
+
+
+KEY = 'Counter:{"items":[{"types":["CountedUp"],"tags":["counter:c"]}]}'
+APP = App("counters", Counter)
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Runtime]:
+    """Cold on purpose: nothing is remembered between two commands."""
+    async with APP.open("memory:", cache_size=0) as opened:
+        yield opened
+
+
+async def count(desk: Runtime, times: int) -> None:
+    """So many commands, one after the other."""
+    for _ in range(times):
+        await desk.execute(CountUp(counter_id="c"))
+
+
+class Watched:
+    """Remembers from where a store was read."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+        self.after: list[int] = []
+        self.load_snapshot = store.load_snapshot
+        self.save_snapshot = store.save_snapshot
+        self.append = store.append
+
+    async def read(self, query, *, after=0, limit=None, backwards=False):
+        self.after.append(after)
+        return await self._store.read(query, after=after, limit=limit, backwards=backwards)
+
+
+async def test_a_snapshot_is_kept_each_so_many_events_and_shortens_the_load(desk: Runtime) -> None:
+    """After 25 events the load starts from the snapshot at 20."""
+    await count(desk, 25)
+    kept = await desk.event_store.load_snapshot(KEY)
+    assert kept is not None
+    assert kept.position == 20
+    watched = Watched(desk.event_store)
+    loader = desk._executor._routes[CountUp][1]
+    loader._store = watched
+    await count(desk, 1)
+    assert watched.after == [20]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda kept: msgspec.structs.replace(kept, state=b'{"counter_id":'),
+        lambda kept: msgspec.structs.replace(kept, state=b'{"counter_id":"c","count":"many"}'),
+        lambda kept: msgspec.structs.replace(kept, fingerprint="other code", state=b'{"counter_id":"c","count":99}'),
+    ],
+    ids=["cut off", "wrong type", "made by other code"],
+)
+async def test_an_unusable_snapshot_is_ignored(desk: Runtime, damage) -> None:
+    """The state is folded from the events, and counting goes on."""
+    await count(desk, 12)
+    kept = await desk.event_store.load_snapshot(KEY)
+    assert kept is not None
+    await desk.event_store.save_snapshot(KEY, damage(kept))
+    await count(desk, 1)
+    assert (await desk.event_store.read()).events[-1].data == b'{"counter_id":"c","number":13}'
+
+
+async def test_a_snapshot_ahead_of_the_log_is_ignored(desk: Runtime) -> None:
+    """A log restored from a backup may be shorter than the snapshot; the events are the truth."""
+    await count(desk, 12)
+    kept = await desk.event_store.load_snapshot(KEY)
+    assert kept is not None
+    ahead = Snapshot(500, kept.fingerprint, b'{"counter_id":"c","count":400}')
+    await desk.event_store.save_snapshot(KEY, ahead)
+    await count(desk, 1)
+    assert (await desk.event_store.read()).events[-1].data == b'{"counter_id":"c","number":13}'
+
+
+def test_other_code_has_another_fingerprint() -> None:
+    """And the same code the same one."""
+    assert fingerprint_of(aggregate_plan(Counter)) == fingerprint_of(aggregate_plan(Counter))
+    assert fingerprint_of(aggregate_plan(Counter)) != fingerprint_of(aggregate_plan(OtherCounter))
+
+
+async def test_an_evolve_that_fails_is_a_typed_error(desk: Runtime) -> None:
+    """It names the event; nothing is stored."""
+    codec = desk.codec
+    await desk.event_store.append([codec.encode_event(CountedUp(counter_id="c", number=7))])
+    with pytest.raises(EvolutionError, match="cannot fold CountedUp at position 1"):
+        await count(desk, 1)
+    assert await desk.event_store.head() == 1
