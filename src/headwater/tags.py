@@ -40,6 +40,7 @@ Tags = Callable[[Any], tuple[str, ...]]
 """From a message to its tags."""
 
 _TAGGABLE = (str, int, UUID, date, Enum)
+_RESERVED = "idempotency"
 _ALLOWED = "a tag is made of str, int, UUID, date, datetime or Enum, or a list of these"
 
 
@@ -161,6 +162,9 @@ class _Compiler:
         return _InTurn(collectors) if len(collectors) > 1 else collectors[0] if collectors else None
 
     def _tagged(self, tag: str, bare: Any, where: str) -> Collector | None:
+        if tag == _RESERVED:
+            self.faults.append(f"{where}: the tag {tag!r} is Headwater's own, for idempotency keys; use another word")
+            return None
         alternatives = options(bare)
         leaves = [leaf for part in alternatives for leaf in (elements(part) if is_collection(part) else (part,))]
         wrong = [leaf for leaf in leaves if not _is_taggable(leaf)]

@@ -35,6 +35,7 @@ from headwater.plain import is_array, is_mapping_value, pointer
 
 _MOST_FAULTS = 100
 _DEEPEST = 32
+_PLACE = re.compile(r" - at (?P<key>`key` in )?`\$(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 _DECODING = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
 
@@ -253,6 +254,9 @@ def _near(name: str, known: set[str]) -> str:
 
 def _own_words(error: BaseException, path: tuple[str | int, ...]) -> FieldError:
     """The decoder's own words, and the place it names."""
-    words, _, place = str(error).partition(" - at `$")
-    steps = [name or int(index) for name, index in _STEP.findall(place.removesuffix("`"))]
-    return FieldError(pointer(*path, *steps), (words or type(error).__name__).replace("`", ""))
+    words, place = str(error) or type(error).__name__, _PLACE.search(str(error))
+    steps: list[str | int] = []
+    if place is not None:
+        words = words[: place.start()] + (" as a key" if place["key"] else "")
+        steps = [name or int(index) for name, index in _STEP.findall(place["path"])]
+    return FieldError(pointer(*path, *steps), words.replace("`", ""))

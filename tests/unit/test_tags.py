@@ -96,6 +96,7 @@ class Wrong(Event):
     price: Annotated[Decimal, Tag("price")]
     flag: Annotated[bool, Tag("flag")]
     line: Annotated[Line, Tag("line")]
+    key: Annotated[str, Tag("idempotency")]
     fine: IncidentId
 
 
@@ -177,7 +178,7 @@ def test_new_types_and_literals_are_what_they_stand_for():
 def test_unsupported_types_are_all_reported():
     """A tag on a type without a text form is a fault with its place, not a crash later."""
     faults = tag_faults(Wrong)
-    assert [fault.split(":")[0] for fault in faults] == ["Wrong.price", "Wrong.flag", "Wrong.line"]
+    assert [fault.split(":")[0] for fault in faults] == ["Wrong.price", "Wrong.flag", "Wrong.line", "Wrong.key"]
     assert "Decimal" in faults[0]
     with pytest.raises(WiringError) as caught:
         tag_plan(Wrong)

@@ -140,9 +140,32 @@ def test_array_like_struct_is_told_by_the_decoder():
         x: int
         y: int
 
-    Holder = msgspec.defstruct("Holder", [("pair", Pair)], bases=(Command,), frozen=True, kw_only=True)  # noqa: N806
+    holder = msgspec.defstruct("Holder", [("pair", Pair)], bases=(Command,), frozen=True, kw_only=True)
     with pytest.raises(InvalidMessage, match="/pair/1"):
-        CODEC.decode_command(Holder, b'{"pair":[1,"x"]}')
+        CODEC.decode_command(holder, b'{"pair":[1,"x"]}')
+
+
+SHAPES = [
+    (m.Options, b'{"loud":1}', "/it/loud", "Expected bool, got int"),
+    (m.Options, b"[]", "/it", "Expected object, got array"),
+    (m.Point, b'[1,"y"]', "/it/1", "Expected float, got str"),
+    (tuple[int, str], b"[1,2]", "/it/1", "Expected str, got int"),
+    (tuple[int, str], b"[1]", "/it", "Expected array of length 2"),
+    (dict[int, str], b'{"a":"b"}', "/it", "Expected int, got str as a key"),
+    (dict[str, list[int]], b'{"a":[1,"b"]}', "/it/a/1", "Expected int, got str"),
+    (frozenset[int], b'[1,"b"]', "/it/1", "Expected int, got str"),
+    (int | str, b"[]", "/it", "Expected int | str, got array"),
+    (list[m.Place] | None, b'[{"room":1}]', "/it/0/room", "Expected str, got int"),
+]
+
+
+@pytest.mark.parametrize(("hint", "value", "pointer", "words"), SHAPES)
+def test_fault_in_any_shape_has_its_place(hint, value, pointer, words):
+    """Typed dicts, named tuples, tuples, mappings, sets and unions, whether the decoder names the place or not."""
+    holder = msgspec.defstruct("Holder", [("it", hint)], bases=(Command,), frozen=True, kw_only=True)
+    with pytest.raises(InvalidMessage) as caught:
+        CODEC.decode_command(holder, b'{"it":%b}' % value)
+    assert [(error.pointer, error.detail) for error in caught.value.errors] == [(pointer, words)]
 
 
 def test_examples_in_docstrings_run():
