@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import pytest
+
+
+def add(headwater, number, *more):
+    """Send a command that adds a task."""
+    return headwater("send", "app:app", "add-task", "-f", f"task_id=t{number}", "-f", f"title=Task {number}", *more)
+
+
+def test_a_command_is_answered_with_a_receipt(headwater, project):
+    """The receipt goes to standard output, the log to the file named like the app."""
+    assert add(headwater, 1, "--json").json == {"position": 1, "replayed": False}
+    assert "position  2" in add(headwater, 2).out
+    assert (project / "todo.db").exists()
+
+
+@pytest.mark.parametrize("name", ["AddTask", "add-task"])
+def test_the_body_is_json_in_place(headwater, name):
+    """Both spellings of a command's name are understood."""
+    assert headwater("send", "app:app", name, '{"task_id": "t1", "title": "Milk"}', "--json").json["position"] == 1
+
+
+def test_the_body_comes_from_standard_input_or_a_file(process, project):
+    """``-`` reads standard input, ``@FILE`` a file."""
+    (project / "body.json").write_text('{"task_id": "t2", "title": "Bread"}')
+    assert process("send", "app:app", "add-task", "-", given='{"task_id": "t1", "title": "Milk"}').code == 0
+    assert process("send", "app:app", "add-task", "@body.json", "--json").json["position"] == 2
+
+
+def test_a_refusal_exits_with_1_and_its_reason(headwater):
+    """The rule's reason reaches people and programs."""
+    add(headwater, 1)
+    assert add(headwater, 1).err == "error: task t1 is already there\n"
+    refused = add(headwater, 1, "--json")
+    assert refused.code == 1
+    assert refused.out == ""
+    assert refused.problem["reason"] == "task-exists"
+
+
+def test_an_idempotency_key_makes_a_repeat_harmless(headwater):
+    """The first receipt comes back, and no event is stored."""
+    add(headwater, 1, "--idempotency-key", "k1")
+    assert add(headwater, 1, "--idempotency-key", "k1", "--json").json == {"position": 1, "replayed": True}
+    assert add(headwater, 2, "--idempotency-key", "k1", "--json").problem["code"] == "idempotency-mismatch"
+
+
+def test_an_expectation_that_fails_changes_nothing(headwater, tasks):
+    """``--expect`` is the position the sender saw last."""
+    words = ("send", "app:app", "complete-task", "-f", "task_id=t1", "--json")
+    assert headwater(*words, "--expect", 0).problem["code"] == "expectation-failed"
+    assert headwater(*words, "--expect", 1).json["position"] == 5
+
+
+def test_the_actor_stands_in_the_metadata(headwater):
+    """``--actor`` says who sent it."""
+    add(headwater, 1, "--actor", "ann")
+    found = headwater("events", "sqlite:///todo.db", "--json").json
+    assert found["events"][0]["metadata"]["actor"] == "ann"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "problem"),
+    [
+        (("add-task", "{"), 1, "malformed-message"),
+        (("add-task", '{"task_id": 1, "titel": "x"}'), 1, "invalid-message"),
+        (("add-tsk", "{}"), 1, "unknown-message"),
+        (("add-task", "{}", "-f", "task_id=t1"), 2, "usage-error"),
+        (("add-task", "-f", "task_id"), 2, "usage-error"),
+        (("add-task", "@nowhere.json"), 2, "usage-error"),
+        (("add-task", "{}", "--expect", "-1"), 2, "usage-error"),
+    ],
+)
+def test_bad_input_is_named_and_leaves_no_file(headwater, project, words, code, problem):
+    """A body that cannot be sent never opens the log."""
+    ended = headwater("send", "app:app", *words, "--json")
+    assert (ended.code, ended.problem["code"]) == (code, problem)
+    assert not (project / "todo.db").exists()
+
+
+def test_all_faults_of_a_body_come_at_once(headwater):
+    """Each with its pointer."""
+    found = headwater("send", "app:app", "add-task", '{"task_id": 1, "titel": "x"}', "--json").problem
+    assert {each["pointer"] for each in found["errors"]} == {"/task_id", "/titel", "/title"}
+
+
+def test_an_answer_includes_everything_in_the_log(headwater, tasks):
+    """Reading your own write needs no option."""
+    answer = headwater("ask", "app:app", "find-tasks", "--json").json
+    assert answer["position"] >= 4
+    assert [(row["task_id"], row["status"]) for row in answer["value"]["items"]] == [
+        ("t3", "open"),
+        ("t2", "done"),
+        ("t1", "open"),
+    ]
+
+
+def test_fields_narrow_sort_and_page(headwater, tasks):
+    """Words after the name are the query's fields, nested ones with a dot."""
+    words = ("ask", "app:app", "find-tasks", "status=open", "sort=added_at", "page.size=1")
+    first = headwater(*words, "--json").json["value"]
+    assert [row["task_id"] for row in first["items"]] == ["t1"]
+    second = headwater(*words, f"page.cursor={first['next']}", "--json").json["value"]
+    assert [row["task_id"] for row in second["items"]] == ["t3"]
+
+
+def test_people_get_a_table(headwater, tasks):
+    """Columns are the row's fields; what is beside the data goes to standard error."""
+    shown = headwater("ask", "app:app", "find-tasks", "page.size=2")
+    assert "task_id" in shown.out
+    assert "Task 3" in shown.out
+    assert "as of position" in shown.err
+    assert "next: page.cursor=" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("statsu=open",), "invalid-message"),
+        (("sort=colour",), "unknown-field"),
+        (("page.cursor=x",), "invalid-cursor"),
+    ],
+)
+def test_a_wrong_field_of_a_query_is_named(headwater, tasks, words, code):
+    """Names come from the contract only."""
+    ended = headwater("ask", "app:app", "find-tasks", *words, "--json")
+    assert (ended.code, ended.problem["code"]) == (1, code)
+
+
+def test_asking_never_makes_a_log(headwater, project):
+    """Without a log there is nothing to ask, and no empty file is left."""
+    ended = headwater("ask", "app:app", "find-tasks", "--json")
+    assert (ended.code, ended.problem["code"]) == (3, "store-io-error")
+    assert list(project.glob("*.db")) == []
+
+
+def test_the_environment_may_name_the_log(headwater, project, monkeypatch):
+    """``HEADWATER_URL`` stands for ``--url``, and ``--url`` goes before it."""
+    monkeypatch.setenv("HEADWATER_URL", "sqlite:///other.db")
+    add(headwater, 1)
+    add(headwater, 1, "--url", "sqlite:///third.db")
+    assert {path.name for path in project.glob("*.db")} >= {"other.db", "third.db"}
+    assert not (project / "todo.db").exists()

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+
+import msgspec
+import pytest
+
+
+@contextmanager
+def served(project, *words):
+    """A server as a process of its own, and the address it says it listens on."""
+    command = [sys.executable, "-m", "headwater", "serve", "app:app", "--port", "0", "--json", *words]
+    with subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            yield server, msgspec.json.decode(server.stdout.readline())["serving"]
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+def call(address, body=None, **headers):
+    """One request: the status and the JSON body."""
+    data = None if body is None else msgspec.json.encode(body)
+    request = urllib.request.Request(address, data=data, headers={"content-type": "application/json", **headers})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.status, msgspec.json.decode(response.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, msgspec.json.decode(error.read())
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_commands_and_queries_go_over_http(project, workers):
+    """A command, its refusal, and a query that reads the write."""
+    with served(project, "--workers", workers) as (_, address):
+        assert call(f"{address}/commands/add-task", {"task_id": "t1", "title": "Milk"})[0] == 200
+        status, refused = call(f"{address}/commands/add-task", {"task_id": "t1", "title": "Milk"})
+        assert (status, refused["reason"]) == (422, "task-exists")
+        _, page = call(f"{address}/queries/find-tasks", **{"headwater-position": "1"})
+        assert [row["task_id"] for row in page["items"]] == ["t1"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_it_cleanly(project, headwater, number):
+    """The stores are closed, what was acknowledged is there, and the exit code is 0."""
+    with served(project) as (server, address):
+        call(f"{address}/commands/add-task", {"task_id": "t1", "title": "Milk"})
+        server.send_signal(number)
+        assert server.wait(timeout=30) == 0
+    assert headwater("verify", "sqlite:///todo.db", "--json").json["head"] == 1
+
+
+def test_a_port_in_use_is_named(process):
+    """With another port as the remedy, and before anything is served."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = process("serve", "app:app", "--port", port)
+    assert ended.code == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in ended.err
+    assert "choose another --port" in ended.err
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_store_that_cannot_be_opened_ends_in_its_own_error(process, project, workers):
+    """A store's fault is told as what it is, whatever the number of processes."""
+    (project / "todo.db").write_bytes(b"something else entirely" * 400)
+    ended = process("serve", "app:app", "--port", "0", "--workers", workers, "--json")
+    assert (ended.code, ended.problem["code"]) == (3, "store-corrupt")
+    assert "Traceback" not in ended.err
