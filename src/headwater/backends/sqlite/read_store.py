@@ -1,0 +1,171 @@
+"""Read models in one SQLite file: the port's face over reader and writer. Reads: row_reading.py, row_writing.py.
+
+Reads run on the caller's thread, writes on one thread of their own; the write-ahead log lets both go on at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import msgspec
+
+from headwater.backends.sqlite.connection import READ_STORE, SqliteFile
+from headwater.backends.sqlite.driver import Row, Value
+from headwater.backends.sqlite.row_plans import TableSql, counting, in_sizes, selecting
+from headwater.backends.sqlite.row_reading import RowReader
+from headwater.backends.sqlite.row_writing import READ_STORE_SCHEMA, RowWriter
+from headwater.errors import StoreClosed
+from headwater.read_models import ReadModel
+from headwater.read_store.protocol import Changes, Checkpoint
+from headwater.read_store.reader import Reader
+from headwater.read_store.selection import Selection
+from headwater.read_store.shelf import Shelf
+from headwater.read_store.tables import RowKey, Table
+
+__all__ = ["READ_STORE_SCHEMA", "SqliteReadStore", "open_sqlite"]
+
+R = TypeVar("R", bound=ReadModel)
+T = TypeVar("T")
+_SIZES = (64, 8, 1)
+
+
+async def open_sqlite(url: str, *, migrate: bool) -> SqliteReadStore:
+    """The read store of ``sqlite:///path.db``, made if it is missing. Option: ``busy_timeout=5``.
+
+    Raises ``UnsupportedUrl``, ``StoreCorrupt``, ``StoreReadOnly``, ``StoreIOError``, ``SchemaTooNew``,
+    ``SchemaOutdated`` (without ``migrate``).
+    """
+    # Whatever the URL says of durability: what a power cut takes back is projected again.
+    file = msgspec.structs.replace(SqliteFile.of_url(url), kind=READ_STORE, durability="relaxed")
+    thread = ThreadPoolExecutor(1, thread_name_prefix="headwater-rows")
+    try:
+        writer = await asyncio.get_running_loop().run_in_executor(thread, lambda: RowWriter(file, migrate=migrate))
+    except BaseException:
+        thread.shutdown(wait=False)
+        raise
+    return SqliteReadStore(file, writer, thread)
+
+
+class SqliteReadStore:
+    """Read models in one file. Any number of stores, in this process or others, may be open on the same file."""
+
+    def __init__(self, file: SqliteFile, writer: RowWriter, thread: ThreadPoolExecutor) -> None:
+        self.file = file
+        self.cursor_key = writer.cursor_key
+        self._writer = writer
+        self._thread = thread
+        self._reader = RowReader(file)
+        self._shelf = Shelf()
+        self._sql: dict[Table, TableSql] = {}
+        self._closed = False
+
+    # -- filling
+
+    async def prepare(self, tables: Sequence[Table]) -> None:
+        """See ``ReadStore.prepare``."""
+        await self._write(self._writer.prepare, tables)
+        self._shelf.fill(tables)
+        self._sql = {table: TableSql(table) for table in tables}
+
+    async def identify(self, log: bytes) -> bool:
+        """See ``ReadStore.identify``."""
+        return await self._write(self._writer.identify, log)
+
+    async def checkpoints(self) -> Mapping[str, Checkpoint]:
+        """See ``ReadStore.checkpoints``."""
+        return await self._write(self._writer.checkpoints)
+
+    async def load(self, table: Table, keys: Iterable[RowKey]) -> dict[RowKey, Any]:
+        """See ``ReadStore.load``."""
+        self._refuse_if_closed()
+        sql, wanted = self._sql[table], list(keys)
+        width = len(table.keys)
+        found: dict[RowKey, Any] = {}
+        for start, size in in_sizes(len(wanted), _SIZES):
+            rows = await self._reader.rows(sql.load(size), sql.bindings(wanted[start : start + size]))
+            if width == 1:
+                found.update((row[0], table.row_of(row[1:])) for row in rows)
+            else:
+                found.update((row[:width], table.row_of(row[width:])) for row in rows)
+        return found
+
+    async def commit(self, changes: Sequence[Changes]) -> frozenset[str]:
+        """See ``ReadStore.commit``."""
+        return await self._write(self._writer.commit, changes)
+
+    async def reset(self, projection: str) -> None:
+        """See ``ReadStore.reset``."""
+        await self._write(self._writer.reset, projection)
+
+    async def retire(self, projection: str) -> None:
+        """See ``ReadStore.retire``."""
+        await self._write(self._writer.retire, projection)
+
+    # -- reading
+
+    def table_of(self, model: type[ReadModel]) -> Table:
+        """See ``ReadStore.table_of``."""
+        return self._shelf.table_of(model)
+
+    def reader(self, model: type[R]) -> Reader[R]:
+        """See ``ReadStore.reader``."""
+        return Reader(self, self._shelf.table_of(model))
+
+    async def get(self, table: Table, key: RowKey) -> Any | None:
+        """See ``RowSource.get``."""
+        self._refuse_if_closed()
+        rows = await self._reader.rows(self._sql[table].get, key if key.__class__ is tuple else (key,))
+        return table.row_of(rows[0]) if rows else None
+
+    async def select(self, selection: Selection) -> list[Any]:
+        """See ``RowSource.select``."""
+        self._refuse_if_closed()
+        sql, values = selecting(self._sql[selection.table], selection)
+        rows = await self._reader.rows(sql, values)
+        return list(map(selection.table.row_of, rows))
+
+    async def count(self, selection: Selection) -> int:
+        """See ``RowSource.count``."""
+        self._refuse_if_closed()
+        sql, values = counting(self._sql[selection.table], selection)
+        ((found,),) = await self._reader.rows(sql, values)
+        return int(found)
+
+    async def stream(self, selection: Selection) -> AsyncGenerator[Any, None]:
+        """See ``RowSource.stream``."""
+        self._refuse_if_closed()
+        sql, values = selecting(self._sql[selection.table], selection)
+        rows = self._reader.stream(sql, values, selection.table.row_of)
+        try:
+            async for row in rows:
+                yield row
+        finally:
+            await rows.aclose()
+
+    async def query(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
+        """The rows of any SELECT of your own, values bound for each ``?``, on a read-only connection.
+
+        Raises ``ReadOnlyViolation`` for a statement that writes.
+        """
+        self._refuse_if_closed()
+        return await self._reader.rows(sql, values)
+
+    async def close(self) -> None:
+        """See ``ReadStore.close``."""
+        if self._closed:
+            return
+        self._closed = True
+        self._reader.close()
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.close)
+        self._thread.shutdown(wait=False)
+
+    async def _write(self, work: Callable[..., T], *arguments: Any) -> T:
+        self._refuse_if_closed()
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise StoreClosed("the read store is closed", remedy="open it again")

@@ -1,0 +1,221 @@
+"""Writes rows and checkpoints, on one thread with a connection of its own. Reads: row_plans.py, schema.py.
+
+A commit is not synced to disk (``synchronous=NORMAL``): a power cut may take back the last commits, rows and
+checkpoints together, and they are projected again. The write-ahead log is synced when it is folded into the file, on this thread.
+Many rows go into one statement, because each statement lets other threads of the interpreter in between.
+Read next: read_store.py.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import apsw
+
+from headwater.backends.sqlite.connection import READ_STORE, SqliteFile, connect
+from headwater.backends.sqlite.driver import Connection, Value
+from headwater.backends.sqlite.errors import store_error
+from headwater.backends.sqlite.row_plans import TableSql, in_sizes
+from headwater.backends.sqlite.schema import Schema, prepare
+from headwater.backends.sqlite.statements import statement
+from headwater.errors import ContractChanged, HeadwaterError, ProjectionError
+from headwater.read_store.protocol import Changes, Checkpoint, TableChanges
+from headwater.read_store.tables import Table
+
+READ_STORE_SCHEMA = Schema("read_store", READ_STORE, 1)
+_CURSOR_KEY, _LOG = "cursor_key", "log"
+_CURSOR_KEY_BYTES = 32
+_SIZES = (64, 8, 1)
+_MOST_VALUES = 32_766
+_UNFIT = (apsw.ConstraintError, apsw.MismatchError, apsw.TooBigError, TypeError, ValueError, OverflowError)
+
+
+class RowWriter:
+    """Owns the writing connection of one read store. Its methods are called on one thread only."""
+
+    def __init__(self, file: SqliteFile, *, migrate: bool) -> None:
+        """Open the file, which raises what is wrong with it."""
+        self._file = file
+        self._connection: Connection | None = None
+        self._versions: dict[str, int] = {}
+        self._sql: dict[str, TableSql] = {}
+        connection = connect(file)
+        try:
+            prepare(connection, READ_STORE_SCHEMA, file, migrate=migrate)
+        except BaseException:
+            connection.close(force=True)
+            raise
+        self._connection = connection
+        self.cursor_key = self._fact(_CURSOR_KEY, secrets.token_bytes(_CURSOR_KEY_BYTES))
+
+    # -- tables
+
+    def prepare(self, tables: Sequence[Table]) -> None:
+        """See ``ReadStore.prepare``."""
+        self._versions = {table.projection: table.version for table in tables}
+        self._sql = {table.name: TableSql(table) for table in tables}
+        with self._transaction() as connection:
+            for table in tables:
+                connection.execute(statement("add_checkpoint"), (table.projection, table.version))
+                found = connection.execute(statement("load_projected_table"), (table.name,)).get
+                if found is None:
+                    self._make(connection, table)
+                elif found != table.fingerprint:
+                    raise _changed(table)
+                self._index(connection, table)
+
+    def reset(self, projection: str) -> None:
+        """See ``ReadStore.reset``."""
+        with self._transaction() as connection:
+            self._reset(connection, projection)
+
+    def retire(self, projection: str) -> None:
+        """See ``ReadStore.retire``."""
+        key = (projection, self._versions[projection])
+        with self._transaction() as connection:
+            for (name,) in connection.execute(statement("load_other_tables"), key).fetchall():
+                connection.execute(f'DROP TABLE IF EXISTS "{name}"')
+            connection.execute(statement("remove_other_tables"), key)
+            connection.execute(statement("remove_other_checkpoints"), key)
+
+    def identify(self, log: bytes) -> bool:
+        """See ``ReadStore.identify``."""
+        with self._transaction() as connection:
+            known = connection.execute(statement("load_fact"), (_LOG,)).get
+            if known == log:
+                return False
+            connection.execute(statement("save_fact"), (_LOG, log))
+            if not known:
+                return False
+            for projection in self._versions:
+                self._reset(connection, projection)
+            return True
+
+    def _make(self, connection: Connection, table: Table) -> None:
+        connection.execute(f'DROP TABLE IF EXISTS "{table.name}"')
+        connection.execute(self._sql[table.name].create)
+        facts = (table.name, table.projection, table.version, table.fingerprint)
+        connection.execute(statement("add_projected_table"), facts)
+
+    def _index(self, connection: Connection, table: Table) -> None:
+        """Make the wanted indexes and drop the others: an index changes no answer, so it needs no new version."""
+        wanted = self._sql[table.name].indexes
+        there = {name for (name,) in connection.execute(statement("load_indexes"), (table.name,)).fetchall()}
+        for name in sorted(there - wanted.keys()):
+            connection.execute(f'DROP INDEX "{name}"')
+        for name in sorted(wanted.keys() - there):
+            connection.execute(wanted[name])
+
+    def _reset(self, connection: Connection, projection: str) -> None:
+        for sql in self._sql.values():
+            if sql.table.projection == projection:
+                self._make(connection, sql.table)
+                self._index(connection, sql.table)
+        connection.execute(statement("restart_checkpoint"), (projection, self._versions[projection]))
+
+    # -- rows
+
+    def checkpoints(self) -> dict[str, Checkpoint]:
+        """See ``ReadStore.checkpoints``."""
+        with self._transaction() as connection:
+            rows = connection.execute(statement("load_checkpoints")).fetchall()
+        return {name: Checkpoint(at, epoch) for name, version, at, epoch in rows if self._versions.get(name) == version}
+
+    def commit(self, changes: Sequence[Changes]) -> frozenset[str]:
+        """See ``ReadStore.commit``. Raises ``ProjectionError`` for rows that do not fit their table."""
+        try:
+            with self._transaction() as connection:
+                moved = frozenset(each.projection for each in changes if not self._move(connection, each))
+                if moved:
+                    raise _Moved(moved)
+                for each in changes:
+                    for part in each.tables:
+                        self._store(connection, part)
+        except _Moved as error:
+            return error.projections
+        except _UNFIT as error:
+            if isinstance(error, HeadwaterError):
+                raise
+            raise ProjectionError(f"a row does not fit its table: {error}") from error
+        return frozenset()
+
+    def _move(self, connection: Connection, changes: Changes) -> bool:
+        start, name = changes.start, changes.projection
+        values = (changes.position, name, self._versions[name], start.position, start.epoch)
+        connection.execute(statement("move_checkpoint"), values)
+        return connection.changes() == 1
+
+    def _store(self, connection: Connection, part: TableChanges) -> None:
+        sql = self._sql[part.table.name]
+        puts, deletes = part.puts, part.deletes
+        width = len(part.table.names)
+        sizes = tuple(size for size in _SIZES if size * width <= _MOST_VALUES)
+        for start, size in in_sizes(len(puts), sizes):
+            values: list[Value] = []
+            for row in puts[start : start + size]:
+                values += row
+            connection.execute(sql.put(size), values)
+        for start, size in in_sizes(len(deletes), _SIZES):
+            connection.execute(sql.delete(size), sql.bindings(deletes[start : start + size]))
+
+    # -- the connection
+
+    def close(self) -> None:
+        """Fold the write-ahead log into the file and close it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close(force=True)
+
+    def _fact(self, name: str, otherwise: bytes) -> bytes:
+        """What the store knows under that name; ``otherwise`` is kept if it is nothing yet."""
+        with self._transaction() as connection:
+            found: Any = connection.execute(statement("load_fact"), (name,)).get
+            if isinstance(found, bytes):
+                return found
+            connection.execute(statement("save_fact"), (name, otherwise))
+            return otherwise
+
+    @contextmanager
+    def _transaction(self) -> Generator[Connection, None, None]:
+        """All or nothing. Driver errors leave as domain errors; the next transaction opens the file anew after one."""
+        connection = self._connection
+        if connection is None:
+            connection = self._connection = connect(self._file)
+        committing = False
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            committing = True
+            connection.execute("COMMIT")
+        except (_Moved, *_UNFIT):
+            connection.execute("ROLLBACK")
+            raise
+        except HeadwaterError:
+            connection.execute("ROLLBACK")
+            raise
+        except (apsw.Error, OSError) as error:
+            self.close()
+            raise store_error(error, self._file.path, committing=committing) from error
+        except BaseException:
+            self.close()
+            raise
+
+
+class _Moved(Exception):
+    """Somebody else moved the checkpoints of these projections: nothing is stored."""
+
+    def __init__(self, projections: frozenset[str]) -> None:
+        super().__init__(projections)
+        self.projections = projections
+
+
+def _changed(table: Table) -> ContractChanged:
+    model = table.model.__name__
+    return ContractChanged(
+        f"{model} has another shape than the rows that version {table.version} of {table.projection} has stored",
+        remedy=f"say `version = {table.version + 1}` in {table.projection}: its rows are then built anew from the log",
+        changes=(model,),
+    )
