@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 
 import pytest
-from headwater.codec import Codec
 from tests import domain as d
 
 from headwater.aggregates import aggregate_plan
 from headwater.catalogue import Catalogue
+from headwater.codec import Codec
 from headwater.commands.executor import Executor, Origin
 from headwater.commands.routing import routes_of
 from headwater.errors import (

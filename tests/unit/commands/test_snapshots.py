@@ -81,6 +81,7 @@ class Watched:
         self.load_snapshot = store.load_snapshot
         self.save_snapshot = store.save_snapshot
         self.append = store.append
+        self.head = store.head
 
     async def read(self, query, *, after=0, limit=None, backwards=False):
         self.after.append(after)
