@@ -14,8 +14,9 @@ import msgspec
 
 from headwater.catalogue import Catalogue
 from headwater.codec import Codec
-from headwater.errors import ContractError, WiringError
+from headwater.errors import ContractError
 from headwater.event_store.protocol import ALL, EventQuery, RecordedEvent
+from headwater.followers.feed import Fact, facts_of
 from headwater.messages import Event, Metadata, Recorded
 from headwater.testing.clock import in_utc
 
@@ -37,13 +38,13 @@ class History(msgspec.Struct, frozen=True):
 
         Raises ``ContractError`` for what is no event, or is not the same event after it was stored and read again.
         """
-        facts = [fact_of(item, now) for item in happened]
-        types = self.types | {type(fact.event) for fact in facts}
+        happenings = [happening_of(item, now) for item in happened]
+        types = self.types | {type(happening.event) for happening in happenings}
         codec = _codec(types)
         records = list(self.records)
-        for fact in facts:
-            record = _record(codec, fact, len(records) + 1)
-            _same_again(codec, fact.event, record)
+        for happening in happenings:
+            record = _record(codec, happening, len(records) + 1)
+            _same_again(codec, happening.event, record)
             records.append(record)
         return History(tuple(records), types)
 
@@ -53,6 +54,10 @@ class History(msgspec.Struct, frozen=True):
         for record in self.records:
             if query.matches(record.type, record.tags):
                 yield codec.recorded(record)
+
+    def facts(self, types: frozenset[str]) -> list[Fact]:
+        """The events stored under these names, as projections are given them."""
+        return facts_of(self.records, types, _codec(self.types))
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -65,7 +70,7 @@ class History(msgspec.Struct, frozen=True):
         return len(self.records)
 
 
-class Fact(msgspec.Struct, frozen=True):
+class Happening(msgspec.Struct, frozen=True):
     """An event, when it was recorded (in UTC), and what travels with it."""
 
     event: Event
@@ -73,15 +78,15 @@ class Fact(msgspec.Struct, frozen=True):
     metadata: Metadata
 
 
-def fact_of(item: object, now: datetime) -> Fact:
+def happening_of(item: object, now: datetime) -> Happening:
     """What a test gave, in full. Raises ``ContractError`` if it is nothing that can have happened."""
     match item:
         case Event():
-            return Fact(item, now, Metadata())
+            return Happening(item, now, Metadata())
         case (Event() as event, datetime() as recorded_at):
-            return Fact(event, in_utc(recorded_at), Metadata())
+            return Happening(event, in_utc(recorded_at), Metadata())
         case Recorded(event=Event() as event, recorded_at=datetime() as recorded_at, metadata=Metadata() as metadata):
-            return Fact(event, in_utc(recorded_at), metadata)
+            return Happening(event, in_utc(recorded_at), metadata)
         case _:
             raise ContractError(
                 f"{item!r} is nothing that happened", remedy="give an event, (event, recorded_at), or a Recorded"
@@ -90,15 +95,13 @@ def fact_of(item: object, now: datetime) -> Fact:
 
 @lru_cache(maxsize=64)
 def _codec(types: frozenset[type[Event]]) -> Codec:
-    catalogue = Catalogue.of(sorted(types, key=lambda cls: cls.__qualname__))
-    if catalogue.faults:
-        raise WiringError(catalogue.faults)
-    return Codec(catalogue)
+    """A codec of these types alone. Its catalogue may lack upcasters: what is given is of today's version."""
+    return Codec(Catalogue.of(types))
 
 
-def _record(codec: Codec, fact: Fact, position: int) -> RecordedEvent:
-    new = codec.encode_event(fact.event, codec.encode_metadata(fact.metadata))
-    recorded_us = (fact.recorded_at - _EPOCH) // _MICROSECOND
+def _record(codec: Codec, happening: Happening, position: int) -> RecordedEvent:
+    new = codec.encode_event(happening.event, codec.encode_metadata(happening.metadata))
+    recorded_us = (happening.recorded_at - _EPOCH) // _MICROSECOND
     return RecordedEvent(position, new.type, new.version, new.data, new.tags, new.metadata, new.id.bytes, recorded_us)
 
 

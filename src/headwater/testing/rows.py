@@ -6,14 +6,14 @@ Reads: history.py, read_models.py, projections/folding.py. Read next: scenarios.
 from __future__ import annotations
 
 from datetime import datetime
-from operator import attrgetter
-from typing import Any, Generic, TypeGuard, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from headwater.errors import MissingRow, WiringError
-from headwater.messages import Event, Recorded
-from headwater.read_models import EventHandler, Projection, ProjectionPlan, ReadModel, projection_plan
+from headwater.errors import ContractError, WiringError
+from headwater.projections import Folding
+from headwater.read_models import Projection, ProjectionPlan, ReadModel, projection_plan
+from headwater.read_store import Table
 from headwater.testing.differences import difference, listed
 from headwater.testing.history import Happened, History
 
@@ -43,19 +43,22 @@ class RowScenario(msgspec.Struct, Generic[R], frozen=True):
 
     @property
     def rows(self) -> list[R]:
-        """The rows that follow, in the order of their keys. Raises ``MissingRow`` and what the projection raises."""
-        found: dict[Any, R] = {}
-        projection = self.plan.cls()
-        for recorded in self.history.recorded():
-            handler = self.plan.handlers.get(type(recorded.event))
-            if handler is not None:
-                _project(self.plan, handler, projection, recorded, found)
-        return [found[key] for key in sorted(found)]
+        """The rows that follow, in the order of their keys.
+
+        Raises ``MissingRow`` and whatever else the projection raises, and ``ContractError`` for a row that is not the
+        same after it was stored and read again.
+        """
+        folding = Folding(self.plan)
+        batch = folding.fold(self.history.facts(self.plan.event_types), {})
+        if batch.error is not None:
+            raise batch.error
+        kept = {key: _same_again(folding.table, row) for key, row in batch.rows.items() if row is not None}
+        return [kept[key] for key in sorted(kept)]
 
     def then_rows(self, *rows: R) -> RowScenario[R]:
         """Exactly these rows are there, in any order; none, if none is named. Raises ``AssertionError`` otherwise."""
         __tracebackhide__ = True
-        expected = sorted(rows, key=attrgetter(*self.plan.key_fields))
+        expected = sorted(rows, key=Folding(self.plan).table.row_key)
         actual = self.rows
         if expected != actual:
             shown = f"{difference(expected, actual)}\n  given:\n{listed(self.history.events)}"
@@ -63,31 +66,11 @@ class RowScenario(msgspec.Struct, Generic[R], frozen=True):
         return self
 
 
-def _project(
-    plan: ProjectionPlan, handler: EventHandler, projection: Any, recorded: Recorded[Event], rows: dict[Any, Any]
-) -> None:
-    """Apply one event to the rows, which stand under their keys."""
-    event = recorded if handler.wants_envelope else recorded.event
-    if handler.key is None:
-        for row in _each(handler.method(projection, event)):
-            rows[attrgetter(*plan.key_fields)(row)] = row
-        return
-    for key in _each(handler.key(event)):
-        if key not in rows and handler.needs == "required":
-            raise MissingRow(
-                f"{handler.where}: there is no {plan.model.__name__} {key!r}", projection=plan.name, key=key
-            )
-        changed = handler.method(projection, event, rows.pop(key, None))
-        if changed is not None:
-            rows[attrgetter(*plan.key_fields)(changed)] = changed
-
-
-def _each(found: Any) -> list[Any]:
-    """One, several or none, as a list."""
-    if _is_list(found):
-        return found
-    return [] if found is None else [found]
-
-
-def _is_list(found: Any) -> TypeGuard[list[Any]]:
-    return isinstance(found, list)
+def _same_again(table: Table, row: R) -> R:
+    again = table.row_of(table.values_of(row)[: len(table.columns)])
+    if again != row:
+        raise ContractError(
+            f"{row!r} is {again!r} after it was stored and read again",
+            remedy="use field types that survive being stored, and an equality that holds between copies",
+        )
+    return row

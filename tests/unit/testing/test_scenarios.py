@@ -30,7 +30,7 @@ from tests.domain import (
 from headwater.aggregates import Aggregate, decide, evolve
 from headwater.clock import Now
 from headwater.errors import ContractError, HandlerContractError, Refused, UnknownMessage, WiringError
-from headwater.messages import Command, Event, Metadata, Recorded, Tag
+from headwater.messages import Command, Event, Metadata, Recorded, Tag, contract
 from headwater.testing import scenario
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -134,6 +134,34 @@ def test_services_are_given_by_annotation():
     issued = InvoiceIssued(number=1, printed="INV-1", amount=5)
 
     scenario(Invoices, services={Numbering: PlainNumbers()}).when(IssueInvoice(amount=5)).then(issued)
+
+
+@contract("Counted", version=3)
+class Counted(Event):
+    """An event that has had two versions before."""
+
+
+class Count(Command):
+    """Count on."""
+
+
+class Counter(Aggregate):
+    """Counts to one."""
+
+    count: int = 0
+
+    @decide
+    def on(self, command: Count) -> Counted | None:
+        return None if self.count else Counted()
+
+    @evolve
+    def counted(self, event: Counted) -> None:
+        self.count += 1
+
+
+def test_events_of_later_versions_need_no_upcasters_here():
+    """What is given is of today's version."""
+    scenario(Counter).when(Count()).then(Counted()).when(Count()).then_nothing()
 
 
 # -- time, position, metadata ------------------------------------------------------------------------------------------
