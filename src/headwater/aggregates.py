@@ -19,7 +19,7 @@ from headwater.errors import HandlerContractError, Refused
 from headwater.event_store.protocol import EventQuery, QueryItem
 from headwater.messages import Command, Event, Recorded, contract_of
 from headwater.signatures import Parameter, Signature, alternatives, is_kind, leaves, listed, read_signature
-from headwater.tags import TagField, tag_fields, tag_value
+from headwater.tags import TagField, tag_faults, tag_fields, tag_value
 
 F = TypeVar("F", bound=Callable[..., Any])
 When = Callable[[Any], "bool | str"]
@@ -181,6 +181,7 @@ def aggregate_plan(cls: type[Aggregate]) -> AggregatePlan:
             else:
                 evolvers[evolver.event] = evolver
     tags = tag_fields(cls)
+    faults.extend(tag_faults(cls))
     faults.extend(_state_faults(cls, tags, deciders))
     return AggregatePlan(cls=cls, deciders=deciders, evolvers=evolvers, tags=tags, faults=tuple(faults))
 

@@ -1,0 +1,254 @@
+"""App and Runtime: every wiring fault at once, and the opened application."""
+
+from __future__ import annotations
+
+import threading
+from typing import Annotated
+
+import pytest
+from tests.domain import (
+    Course,
+    CourseDefined,
+    DefineCourse,
+    Enrolment,
+    Invoices,
+    IssueInvoice,
+    Numbering,
+    StudentEnrolled,
+)
+
+from headwater import App
+from headwater.aggregates import Aggregate, decide
+from headwater.errors import (
+    Forbidden,
+    InvalidMessage,
+    ProjectionBehind,
+    Refused,
+    UnknownMessage,
+    UnsupportedUrl,
+    WiringError,
+)
+from headwater.messages import Command, Query, Receipt, Tag, contract
+from headwater.queries.asking import answers
+from headwater.read_models import Indexed, Key, Projection, ReadModel, on
+from headwater.read_store import Reader
+
+
+class CourseRow(ReadModel):
+    course_id: Annotated[str, Key()]
+    capacity: Annotated[int, Indexed()]
+    taken: int = 0
+
+
+class Courses(Projection[CourseRow]):
+    @on
+    def defined(self, event: CourseDefined) -> CourseRow:
+        return CourseRow(course_id=event.course_id, capacity=event.capacity)
+
+    @on
+    def enrolled(self, event: StudentEnrolled, row: CourseRow) -> CourseRow:
+        return CourseRow(course_id=row.course_id, capacity=row.capacity, taken=row.taken + 1)
+
+
+class GetCourse(Query[CourseRow | None]):
+    course_id: str
+
+
+@answers
+async def get_course(query: GetCourse, courses: Reader[CourseRow]) -> CourseRow | None:
+    return await courses.get(query.course_id)
+
+
+class Printed:
+    """A numbering service."""
+
+    def format(self, number: int) -> str:
+        return f"#{number}"
+
+
+DEFINE = DefineCourse(course_id="c1", capacity=2)
+APP = App("courses", Course, Enrolment, Courses, get_course)
+
+
+async def test_a_query_reads_its_own_write() -> None:
+    """The receipt says how far the read model must be."""
+    async with APP.open("memory:") as desk:
+        receipt = await desk.execute(DEFINE)
+        row = await desk.ask(GetCourse(course_id="c1"), after=receipt)
+        assert row == CourseRow(course_id="c1", capacity=2)
+
+
+async def test_an_answer_says_where_it_stands() -> None:
+    """Position and age come with it."""
+    async with APP.open("memory:") as desk:
+        receipt = await desk.execute(DEFINE)
+        answer = await desk.answer(GetCourse(course_id="c1"), after=receipt.position)
+        assert (answer.position, answer.age_seconds) == (1, 0.0)
+
+
+async def test_waiting_is_bounded() -> None:
+    """A position that never comes is a typed error that says how far the projection is."""
+    async with APP.open("memory:") as desk:
+        await desk.execute(DEFINE)
+        with pytest.raises(ProjectionBehind) as behind:
+            await desk.ask(GetCourse(course_id="c1"), after=Receipt(99), timeout=0.05)
+        assert behind.value.fields["wanted"] == 99
+        with pytest.raises(ProjectionBehind):
+            await desk.caught_up(99, timeout=0.05)
+
+
+async def test_a_command_made_in_python_is_validated_too() -> None:
+    """Python does not check types when an object is made; execute does, all faults at once."""
+    async with APP.open("memory:") as desk:
+        with pytest.raises(InvalidMessage) as invalid:
+            await desk.execute(DefineCourse(course_id=7, capacity=0))
+        assert {error.pointer for error in invalid.value.errors} == {"/course_id", "/capacity"}
+        assert await desk.event_store.head() == 0
+
+
+async def test_json_is_decoded_validated_and_carried_out() -> None:
+    """What the doors call."""
+    async with APP.open("memory:") as desk:
+        assert await desk.execute_json("define-course", b'{"course_id":"c1","capacity":2}') == Receipt(1)
+        with pytest.raises(UnknownMessage, match="did you mean DefineCourse"):
+            desk.execute_json("DefinCourse", b"{}")
+
+
+async def test_without_followers_nothing_is_projected() -> None:
+    """A process that only takes commands."""
+    async with APP.open("memory:", follow=False) as desk:
+        await desk.execute(DEFINE)
+        (status,) = await desk.projections()
+        assert (status.state, status.lag_positions) == ("stopped", 1)
+
+
+async def test_a_projection_can_be_rebuilt() -> None:
+    """From the whole log, under the same name."""
+    async with APP.open("memory:") as desk:
+        await desk.execute(DEFINE)
+        await desk.caught_up()
+        await desk.rebuild("Courses")
+        await desk.caught_up()
+        assert await desk.ask(GetCourse(course_id="c1"))
+        with pytest.raises(UnknownMessage):
+            await desk.rebuild("Cources")
+
+
+async def test_the_hook_guards_queries_too() -> None:
+    """The same hook for both sides."""
+    app = App("courses", Course, Courses, get_course, authorise=lambda message, actor: isinstance(message, Command))
+    async with app.open("memory:") as desk:
+        await desk.execute(DEFINE)
+        with pytest.raises(Forbidden):
+            await desk.ask(GetCourse(course_id="c1"))
+
+
+async def test_a_resolver_supplies_services() -> None:
+    """For what the app was not given itself."""
+    asked = []
+
+    def resolve(wanted):
+        asked.append(wanted)
+        if wanted is Numbering:
+            return Printed()
+        raise LookupError(wanted)
+
+    async with App("billing", Invoices, resolver=resolve).open("memory:") as desk:
+        await desk.execute(IssueInvoice(amount=1))
+        await desk.execute(IssueInvoice(amount=1))
+    assert asked == [Numbering]
+
+
+async def test_an_unknown_url_is_a_typed_error() -> None:
+    """It names what can be opened."""
+    with pytest.raises(UnsupportedUrl, match="sqlite"):
+        async with APP.open("mysql://somewhere"):
+            pass
+
+
+def test_the_blocking_runtime_is_the_same_application(tmp_path) -> None:
+    """For code without an event loop, from any thread."""
+    with APP.open_blocking(f"sqlite:///{tmp_path}/courses.db") as desk:
+        receipt = desk.execute(DEFINE, idempotency_key="k")
+        assert desk.execute(DEFINE, idempotency_key="k") == Receipt(receipt.position, replayed=True)
+        found = []
+        reader = threading.Thread(target=lambda: found.append(desk.ask(GetCourse(course_id="c1"), after=receipt)))
+        reader.start()
+        reader.join()
+        assert found == [CourseRow(course_id="c1", capacity=2)]
+        assert desk.answer(GetCourse(course_id="c1")).position == 1
+        assert desk.caught_up() == 1
+        desk.rebuild("Courses")
+        assert [status.name for status in desk.projections()] == ["Courses"]
+        with pytest.raises(Refused):
+            desk.execute(DEFINE)
+
+
+class Lonely(Command):
+    """Nobody decides it."""
+
+
+@contract("DefineCourse")
+class Impostor(Command):
+    """It takes another one's name."""
+
+
+class AlsoDefines(Aggregate):
+    """It decides what another aggregate decides."""
+
+    course_id: Annotated[str, Tag("course")]
+
+    @decide
+    def define(self, command: DefineCourse) -> CourseDefined: ...
+
+
+class OtherRow(ReadModel):
+    key: Annotated[str, Key()]
+
+
+class FindOther(Query[list[OtherRow]]):
+    """Its rows are filled by nobody."""
+
+
+@answers
+async def find_other(query: FindOther, rows: Reader[OtherRow]) -> list[OtherRow]:
+    return await rows.all()
+
+
+@answers
+async def get_course_again(query: GetCourse, courses: Reader[CourseRow]) -> CourseRow | None:
+    return None
+
+
+@answers
+async def wrong_answer(query: GetCourse, courses: Reader[CourseRow]) -> int:
+    return 1
+
+
+@pytest.mark.parametrize(
+    ("parts", "fault"),
+    [
+        ((Lonely,), "nobody decides Lonely"),
+        ((Course, Impostor), "'DefineCourse' is used twice"),
+        ((Course, AlsoDefines), "command DefineCourse is decided twice: by Course.define and by AlsoDefines.define"),
+        ((Courses, get_course, get_course_again), "query GetCourse is answered twice"),
+        ((find_other,), "reads OtherRow, which no projection fills"),
+        ((Courses, wrong_answer), "returns int, but GetCourse is a Query"),
+        ((GetCourse,), "nobody answers GetCourse"),
+        ((Invoices,), "asks for Numbering, which is no service of the app"),
+        (("Course",), "'Course' is no part of an app"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_each_wiring_fault_is_named(parts, fault) -> None:
+    """Where it is, and what is meant."""
+    with pytest.raises(WiringError) as wrong:
+        App("courses", *parts)
+    assert any(fault in found for found in wrong.value.faults), wrong.value.faults
+
+
+def test_all_faults_come_at_once() -> None:
+    """One start, one list."""
+    with pytest.raises(WiringError) as wrong:
+        App("courses", Lonely, Invoices, find_other, 42)
+    assert len(wrong.value.faults) >= 4
