@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 
 def test_the_declared_projections_are_listed(headwater):
     """Without any log: what the app says."""
@@ -31,6 +33,23 @@ def test_a_projection_nobody_has_is_named(headwater, tasks):
     """With the nearest right name."""
     ended = headwater("projections", "rebuild", "app:app", "Taks", "--json")
     assert (ended.code, ended.problem["code"], ended.problem["nearest"]) == (1, "unknown-message", "Tasks")
+
+
+def test_catching_up_runs_them_here(headwater, tasks):
+    """The lag is gone afterwards."""
+    ended = headwater("projections", "status", "app:app", "--catch-up", "--json")
+    assert (ended.code, ended.json[0]["position"], ended.json[0]["lag_positions"]) == (0, 4, 0)
+
+
+def test_a_projection_that_stops_fails_the_status(headwater, project, tasks):
+    """The event it stumbles over is named."""
+    module = project / "tasks.py"
+    module.write_text(module.read_text().replace('return replace(row, status="done")', "raise KeyError(row.task_id)"))
+    for name in ("app", "tasks"):
+        sys.modules.pop(name)
+    ended = headwater("projections", "status", "app:app", "--catch-up", "--json")
+    assert ended.code == 1
+    assert "position 4" in ended.json[0]["error"]
 
 
 def test_a_status_without_a_log_makes_none(headwater, project):
