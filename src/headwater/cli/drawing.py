@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
+from typing import TextIO
 
 from rich import box, progress
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-_PIPED_WIDTH = 200
+_PIPED_WIDTH = 100_000
 
 
 def draw_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: AbstractSet[int]) -> None:
@@ -22,7 +24,13 @@ def draw_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
         table.add_column(name, justify="right" if index in numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(escape, row))  # what is stored is data, never markup
-    _console().print(table)
+    if sys.stdout.isatty():
+        _console(sys.stdout).print(table)
+        return
+    wide = _console(io.StringIO(), width=_PIPED_WIDTH)  # a row stays one line, for grep and its like
+    with wide.capture() as drawn:
+        wide.print(table)
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in drawn.get().splitlines())
 
 
 @contextmanager
@@ -35,7 +43,7 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int | None], None]]:
         _Rate(),
         progress.TimeRemainingColumn(elapsed_when_finished=True),
     )
-    with progress.Progress(*columns, console=_console(stderr=True), transient=True) as bar:
+    with progress.Progress(*columns, console=_console(sys.stderr), transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
@@ -48,7 +56,6 @@ class _Rate(progress.ProgressColumn):
         return f"{speed:,.0f}/s" if speed else ""
 
 
-def _console(*, stderr: bool = False) -> Console:
+def _console(stream: TextIO, *, width: int | None = None) -> Console:
     """Made for each drawing, because the streams may be replaced between two of them."""
-    watched = (sys.stderr if stderr else sys.stdout).isatty()
-    return Console(stderr=stderr, highlight=False, width=None if watched else _PIPED_WIDTH)
+    return Console(file=stream, highlight=False, width=width)

@@ -81,24 +81,28 @@ def file_checks(url: str) -> tuple[Check, ...]:
     file = existing_file(url)
     with closing(connect(file, read_only=True)) as connection:
         return tuple(
-            _checked(name, connection, find)
-            for name, find in (
-                ("the file's pages are sound", _page_faults),
-                ("the schema and its immutability triggers are in place", _schema_faults),
-                ("every event has a type", _type_faults),
-                ("every tag of an event is indexed", _missing_tags),
-                ("every index entry is a tag of its event", _extra_tags),
+            _checked(name, connection, how_many, find)
+            for name, how_many, find in (
+                ("the file's pages are sound", "PRAGMA page_count", _page_faults),
+                (
+                    "the schema and its immutability triggers are in place",
+                    "SELECT count(*) FROM sqlite_schema",
+                    _schema_faults,
+                ),
+                ("every event has a type", "SELECT count(*) FROM events", _type_faults),
+                ("every tag of an event is indexed", "SELECT count(*) FROM events", _missing_tags),
+                ("every index entry is a tag of its event", "SELECT count(*) FROM event_tags", _extra_tags),
             )
         )
 
 
-def _checked(name: str, connection: Connection, find: Callable[[Connection], Iterable[str]]) -> Check:
+def _checked(name: str, connection: Connection, how_many: str, find: Callable[[Connection], Iterable[str]]) -> Check:
     """Run one check. Damage that stops the check is its fault."""
     try:
         with translated("the file"):
-            return checked(name, 1, list(find(connection)))
+            return checked(name, connection.execute(how_many).get, list(find(connection)))
     except StoreCorrupt as error:
-        return checked(name, 1, [error.message])
+        return checked(name, 0, [error.message])
 
 
 def _page_faults(connection: Connection) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -12,7 +13,9 @@ from headwater.cli.applications import existing, load_app, log_url
 from headwater.cli.screen import Screen
 from headwater.cli.verb import URL_OPTION, verb
 from headwater.cli.watching import watched
+from headwater.errors import ProjectionFailed
 from headwater.messages import contract_of
+from headwater.runtime import Runtime
 
 
 @click.group("projections")
@@ -41,16 +44,29 @@ def list_projections(screen: Screen, app: str) -> None:
 @command.command("status")
 @click.argument("app", metavar="APP")
 @URL_OPTION
+@click.option("--catch-up", is_flag=True, help="Run them here up to the end of the log first.")
 @verb
-async def status(screen: Screen, app: str, url: str | None) -> int:
-    """Show each projection's position and lag. Fails if one has stopped."""
+async def status(screen: Screen, app: str, url: str | None, catch_up: bool) -> int:  # noqa: FBT001  an option
+    """Show each projection's position and lag. With --catch-up, fail if one of them stops on an event."""
     loaded = load_app(app)
-    async with loaded.open(existing(log_url(loaded, url)), follow=False) as runtime:
+    async with loaded.open(existing(log_url(loaded, url)), follow=catch_up) as runtime:
+        if catch_up:
+            await _catch_up(screen, runtime)
         found = await runtime.projections()
     shown = [msgspec.structs.asdict(each) for each in found]
     columns = tuple(shown[0]) if shown else ("name",)
     screen.answer(shown, lambda: screen.table(columns, [list(each.values()) for each in shown]))
     return int(any(each.error for each in found))
+
+
+async def _catch_up(screen: Screen, runtime: Runtime) -> None:
+    """Run every projection until it has reached the end of the log or stopped; the status tells which."""
+    head = await runtime.event_store.head()
+    names = [each.name for each in await runtime.projections()]
+    async with watched(screen, "catching up", runtime, names, head):
+        for name in names:
+            with suppress(ProjectionFailed):
+                await runtime.progress.wait_for([name], head)
 
 
 @command.command("rebuild")
