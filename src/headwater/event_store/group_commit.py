@@ -49,10 +49,11 @@ class GroupCommit(Generic[W]):
             return self._submit_in_line(desk, work, size)
         if self._closed:
             raise closed()
+        desk.take_room(size)
         return desk.put(work, size)
 
     async def _submit_in_line(self, desk: _Desk[W], work: W, size: int) -> Any:
-        await desk.room()
+        await desk.room(size)
         if self._closed:
             raise closed()
         return await desk.put(work, size)
@@ -125,23 +126,26 @@ class _Desk(Generic[W]):
         self._gathered: list[Pending[W]] = []
         self._requests = 0
         self._bytes = 0
-        self.queued: deque[asyncio.Future[None]] = deque()
+        self.queued: deque[tuple[asyncio.Future[None], int]] = deque()
 
     @property
     def is_full(self) -> bool:
         """Whether a request must wait before it may be gathered."""
         return self._requests >= self._owner.requests or self._bytes >= self._owner.payload_bytes
 
-    async def room(self) -> None:
-        """Wait in line until there is room."""
+    async def room(self, size: int) -> None:
+        """Wait in line until there is room, which is then taken."""
         turn: asyncio.Future[None] = self._loop.create_future()
-        self.queued.append(turn)
+        place = (turn, size)
+        self.queued.append(place)
         try:
             await turn
         except asyncio.CancelledError:
-            if turn in self.queued:
-                self.queued.remove(turn)
-            else:  # the room that was offered here goes to the next one
+            if place in self.queued:
+                self.queued.remove(place)
+            elif not turn.cancelled():  # the room that was taken for us goes to the next one
+                self._requests -= 1
+                self._bytes -= size
                 self._offer_room()
             raise
 
@@ -151,9 +155,12 @@ class _Desk(Generic[W]):
         if not self._gathered:
             self._loop.call_soon(self.hand_over)
         self._gathered.append((work, future, self, size))
+        return future
+
+    def take_room(self, size: int) -> None:
+        """Count a request as in flight."""
         self._requests += 1
         self._bytes += size
-        return future
 
     def hand_over(self) -> None:
         """Give the writer what was gathered."""
@@ -183,18 +190,17 @@ class _Desk(Generic[W]):
 
     def turn_away(self) -> None:
         """The store is closed: wake who waits for room, to be told so."""
-        for turn in self.queued:
+        for turn, _ in self.queued:
             if not turn.done():
                 turn.set_result(None)
         self.queued.clear()
 
     def _offer_room(self) -> None:
-        room = self._owner.requests - self._requests
-        while self.queued and room > 0 and self._bytes < self._owner.payload_bytes:
-            turn = self.queued.popleft()
+        while self.queued and not self.is_full:
+            turn, size = self.queued.popleft()
             if not turn.done():
+                self.take_room(size)
                 turn.set_result(None)
-                room -= 1
 
 
 def closed() -> StoreClosed:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote
 
@@ -24,6 +25,7 @@ Durability = Literal["full", "relaxed"]
 _SYNCHRONOUS = {"full": "FULL", "relaxed": "NORMAL"}
 _SCHEME = "sqlite:///"
 _WAL_BYTES_KEPT = 64 << 20
+_RETRY_SECONDS = 0.005
 
 
 class FileKind(msgspec.Struct, frozen=True):
@@ -105,10 +107,23 @@ def _set_up(connection: Connection, file: SqliteFile, *, read_only: bool) -> Non
         return
     if connection.readonly("main"):  # SQLite falls back to reading silently when the file is write-protected
         raise read_only_error(file.path)
-    connection.pragma("journal_mode", "wal")
+    _write_ahead(connection, file)
     connection.execute(f"PRAGMA synchronous={_SYNCHRONOUS[file.durability]}")
     connection.execute(f"PRAGMA wal_autocheckpoint={file.wal_pages}")
     connection.execute(f"PRAGMA journal_size_limit={_WAL_BYTES_KEPT}")
+
+
+def _write_ahead(connection: Connection, file: SqliteFile) -> None:
+    """Switch a file to write-ahead mode. SQLite does not wait for others who are about to do the same, so this does."""
+    give_up = monotonic() + file.busy_timeout_seconds
+    while True:
+        try:
+            connection.pragma("journal_mode", "wal")
+            return
+        except apsw.BusyError:
+            if monotonic() > give_up:
+                raise
+            sleep(_RETRY_SECONDS)
 
 
 def _refuse_foreign(connection: Connection, file: SqliteFile) -> None:

@@ -78,7 +78,10 @@ def _reading(shape: Shape, backwards: bool) -> str:  # noqa: FBT001  a cache key
 
 @lru_cache(maxsize=256)
 def _positions(shape: Shape, backwards: bool) -> str:  # noqa: FBT001  a cache key
-    """Positions of the matching events, each once, in order: index scans are merged, so a limit ends them early."""
+    """Positions of the matching events, each once, in order: index scans are merged, so a limit ends them early.
+
+    SQLite merges at most 500 scans, and more than a hundred slowly: beyond that, groups are merged and then sorted.
+    """
     terms = list(_terms(shape))
     while len(terms) > _TERMS_PER_UNION:
         groups = [terms[start : start + _TERMS_PER_UNION] for start in range(0, len(terms), _TERMS_PER_UNION)]

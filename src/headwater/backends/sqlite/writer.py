@@ -95,8 +95,11 @@ class Writer:
             return _in_one_transaction(ledger, works, self._now_us(), warily=True)
 
     def _abandoned(self, error: apsw.Error, count: int) -> Sequence[object]:
-        if self.ledger is not None:
-            self.ledger.abandon()
+        try:
+            if self.ledger is not None:
+                self.ledger.abandon()
+        except apsw.Error:
+            self._drop()
         return [self._told(error, committing=False) for _ in range(count)]
 
     def _told(self, error: Exception, *, committing: bool) -> StoreError:

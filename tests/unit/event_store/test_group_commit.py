@@ -1,0 +1,136 @@
+"""The queue between event loops and the writer thread."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from headwater.errors import StoreClosed
+from headwater.event_store.group_commit import GroupCommit
+
+
+def serve(commits, outcome=lambda work: work):
+    """Answer one batch, as a writer thread would."""
+    batch = commits.take()
+    commits.answer(batch, [outcome(pending[0]) for pending in batch])
+    return [pending[0] for pending in batch]
+
+
+async def test_requests_of_one_turn_are_handed_over_together():
+    """One batch holds them all, in the order of their submission."""
+    commits = GroupCommit()
+    tasks = [asyncio.ensure_future(commits.submit(number, 1)) for number in range(5)]
+    assert await asyncio.to_thread(serve, commits) == [0, 1, 2, 3, 4]
+    assert await asyncio.gather(*tasks) == [0, 1, 2, 3, 4]
+
+
+async def test_whatever_is_there_is_taken_without_waiting():
+    """Requests of later turns join the batch while the writer is busy."""
+    commits = GroupCommit()
+    first = asyncio.ensure_future(commits.submit("first", 1))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    second = asyncio.ensure_future(commits.submit("second", 1))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert await asyncio.to_thread(serve, commits) == ["first", "second"]
+    assert await asyncio.gather(first, second) == ["first", "second"]
+
+
+async def test_an_exception_is_raised_where_its_request_waits():
+    """The others of the batch get their results."""
+    commits = GroupCommit()
+    tasks = [asyncio.ensure_future(commits.submit(number, 1)) for number in range(3)]
+    await asyncio.to_thread(serve, commits, lambda work: KeyError(work) if work == 1 else work)
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [outcomes[0], type(outcomes[1]), outcomes[2]] == [0, KeyError, 2]
+
+
+@pytest.mark.parametrize(("requests", "payload_bytes"), [(2, 1 << 20), (100, 2)])
+async def test_submitting_waits_while_the_queue_is_full(requests, payload_bytes):
+    """Neither more requests nor more bytes than the bounds are in flight; who waits is let in, in order."""
+    commits = GroupCommit(requests=requests, payload_bytes=payload_bytes)
+    tasks = [asyncio.ensure_future(commits.submit(number, 1)) for number in range(5)]
+    taken = []
+    while len(taken) < 5:
+        batch = await asyncio.to_thread(serve, commits)
+        assert len(batch) <= 2
+        taken += batch
+    assert taken == await asyncio.gather(*tasks) == [0, 1, 2, 3, 4]
+
+
+async def test_who_gives_up_waiting_in_line_lets_the_next_one_in():
+    """Room that was offered to a cancelled request is not lost."""
+    commits = GroupCommit(requests=1)
+    tasks = [asyncio.ensure_future(commits.submit(number, 1)) for number in range(4)]
+    await asyncio.sleep(0)
+    tasks[1].cancel()
+    assert await asyncio.to_thread(serve, commits) == [0]
+    await asyncio.sleep(0)
+    tasks[2].cancel()
+    taken = await asyncio.to_thread(serve, commits)
+    while 3 not in taken:
+        taken += await asyncio.to_thread(serve, commits)
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert (outcomes[0], outcomes[3]) == (0, 3)
+
+
+async def test_a_cancelled_request_is_answered_into_the_void():
+    """Its batch is served, and the others are told."""
+    commits = GroupCommit()
+    tasks = [asyncio.ensure_future(commits.submit(number, 1)) for number in range(3)]
+    await asyncio.sleep(0)
+    tasks[1].cancel()
+    assert await asyncio.to_thread(serve, commits) == [0, 1, 2]
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [outcomes[0], type(outcomes[1]), outcomes[2]] == [0, asyncio.CancelledError, 2]
+
+
+async def test_closing_finishes_what_was_gathered_and_then_ends():
+    """The writer gets the last batch, then ``None``; later requests are refused."""
+    commits = GroupCommit()
+    last = asyncio.ensure_future(commits.submit("last", 1))
+    await asyncio.sleep(0)
+    commits.close()
+    commits.close()
+    assert await asyncio.to_thread(serve, commits) == ["last"]
+    assert commits.take() is None
+    assert await last == "last"
+    with pytest.raises(StoreClosed):
+        await commits.submit("late", 1)
+
+
+async def test_who_waits_for_room_is_turned_away_at_closing():
+    """Nothing of it was handed over, and the error says so."""
+    commits = GroupCommit(requests=1)
+    first, second = (asyncio.ensure_future(commits.submit(number, 1)) for number in range(2))
+    await asyncio.sleep(0)
+    commits.close()
+    await asyncio.to_thread(serve, commits)
+    assert await first == 0
+    with pytest.raises(StoreClosed):
+        await second
+
+
+def test_loops_that_come_and_go_are_served_apart():
+    """Each loop gets its own answers; one that ended in between is nobody's problem."""
+    commits = GroupCommit()
+
+    async def ask(work):
+        task = asyncio.ensure_future(commits.submit(work, 1))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return task
+
+    abandoned = asyncio.new_event_loop()
+    abandoned.run_until_complete(ask("abandoned")).cancel()
+    abandoned.run_until_complete(asyncio.sleep(0))
+    abandoned.close()
+
+    async def main():
+        task = await ask("kept")
+        assert await asyncio.to_thread(serve, commits) == ["abandoned", "kept"]
+        return await task
+
+    assert asyncio.run(main()) == "kept"

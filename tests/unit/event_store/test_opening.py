@@ -1,0 +1,71 @@
+"""From a URL to an open event store."""
+
+from __future__ import annotations
+
+import importlib.metadata
+
+import pytest
+
+from headwater.errors import StoreClosed, UnsupportedUrl
+from headwater.event_store import NewEvent, open_store
+from headwater.event_store.memory import MemoryEventStore
+from headwater.event_store.opening import schemes
+
+
+async def test_a_store_is_closed_at_the_end_of_its_block():
+    """Afterwards it refuses to work."""
+    async with open_store("memory:") as store:
+        await store.append([NewEvent("A", b"")])
+    with pytest.raises(StoreClosed):
+        await store.head()
+
+
+@pytest.mark.parametrize(
+    "url", ["", "nowhere", "mongodb://x", "memory:x", "memory:?a=1", "sqlite:x.db", "sqlite://x.db"]
+)
+async def test_a_url_nobody_serves_is_refused(url):
+    """The error names what can be opened, or how the URL is written."""
+    with pytest.raises(UnsupportedUrl) as refusal:
+        async with open_store(url):
+            pass
+    assert refusal.value.remedy
+
+
+def test_the_built_in_schemes_are_known():
+    """They need no installed metadata."""
+    assert {"memory", "sqlite"} <= set(schemes())
+
+
+async def test_a_plug_in_adds_a_scheme(monkeypatch):
+    """An entry point of the group ``headwater.backends`` is loaded when its scheme is asked for."""
+
+    class Found:
+        @staticmethod
+        def load():
+            async def opener(url, *, clock, migrate):
+                assert url == "mine://somewhere"
+                return MemoryEventStore(clock=clock)
+
+            return opener
+
+    def entry_points(*, group, name):
+        return [Found()] if (group, name) == ("headwater.backends", "mine") else []
+
+    monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
+    async with open_store("mine://somewhere") as store:
+        assert await store.head() == 0
+
+
+async def test_the_clock_gives_the_time_of_recording(tmp_path):
+    """Every built-in backend takes it."""
+    from datetime import UTC, datetime
+
+    class Stopped:
+        @staticmethod
+        def now():
+            return datetime(2001, 2, 3, 4, 5, 6, 789, tzinfo=UTC)
+
+    for url in ("memory:", f"sqlite:///{tmp_path / 'log.db'}"):
+        async with open_store(url, clock=Stopped()) as store:
+            await store.append([NewEvent("A", b"")])
+            assert (await store.read()).events[0].recorded_at == Stopped.now()
