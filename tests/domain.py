@@ -18,7 +18,7 @@ StudentId = Annotated[str, Tag("student")]
 ProductId = Annotated[str, Tag("product")]
 
 
-# -- one tag ---------------------------------------------------------------------------------------------------------
+# -- one tag -----------------------------------------------------------------------------------------------------------
 
 
 class DefineCourse(Command):
@@ -163,7 +163,7 @@ class StudentWithdrawn(Event):
     student_id: StudentId
 
 
-# -- tags in nested lines, own start ---------------------------------------------------------------------------------------
+# -- tags in nested lines, own start -----------------------------------------------------------------------------------
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -213,7 +213,7 @@ class Stock(Aggregate):
             self.sold[line.product_id] = self.sold.get(line.product_id, 0) + line.quantity
 
 
-# -- no tag, a service, the envelope ----------------------------------------------------------------------------------------
+# -- no tag, a service, the envelope -----------------------------------------------------------------------------------
 
 
 class Numbering(Protocol):
