@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import asyncio
-import inspect
 import os
 import re
 import shutil
@@ -24,20 +21,22 @@ _SHELL = [tuple(block.removeprefix("$ ").partition("\n")[::2]) for block in _CON
 
 
 @pytest.fixture
-def library(tmp_path, monkeypatch):
+def library(tmp_path):
     """The directory in which the reader works, with ``library.py`` saved and everything typed into the prompt."""
     (tmp_path / "library.py").write_text("\n\n".join(_FILE), encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    namespace = {}
-    with asyncio.Runner() as runner:
-        for block in ["from library import *", *_PROMPT]:
-            typed = compile(block, "prompt", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-            result = eval(typed, namespace)
-            if inspect.iscoroutine(result):
-                runner.run(result)
-    yield tmp_path
-    sys.modules.pop("library", None)
+    typed = "\n".join(["from library import *", *_PROMPT, "print('all', 'typed')\n"])
+    prompt = subprocess.run(
+        [sys.executable, "-m", "asyncio"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHON_BASIC_REPL": "1"},
+        input=typed,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "all typed" in prompt.stdout
+    assert "Traceback" not in prompt.stderr, prompt.stderr
+    return tmp_path
 
 
 @pytest.fixture

@@ -37,6 +37,9 @@ class RowScenario(msgspec.Struct, Generic[R], frozen=True):
     history: History
     now: datetime
 
+    def __repr__(self) -> str:
+        return f"<scenario of {self.plan.name}, {self.history.position} events>"
+
     def given(self, *happened: Happened) -> RowScenario[R]:
         """These events happened: each an event, or ``(event, recorded_at)``, or a ``Recorded``."""
         return msgspec.structs.replace(self, history=self.history.and_then(happened, self.now))

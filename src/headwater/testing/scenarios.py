@@ -64,6 +64,9 @@ class Scenario(msgspec.Struct, Generic[A], frozen=True):
     now: datetime
     services: Mapping[Any, Any]
 
+    def __repr__(self) -> str:
+        return f"<scenario of {self.plan.cls.__name__}, {self.history.position} events>"
+
     def given(self, *happened: Happened) -> Scenario[A]:
         """These events happened before: each an event, or ``(event, recorded_at)``, or a ``Recorded``.
 

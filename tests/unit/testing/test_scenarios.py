@@ -164,6 +164,11 @@ def test_events_of_later_versions_need_no_upcasters_here():
     scenario(Counter).when(Count()).then(Counted()).when(Count()).then_nothing()
 
 
+def test_a_scenario_shows_itself_in_a_few_words():
+    """In a Python prompt it is shown after every line."""
+    assert repr(scenario(Course).given(DEFINED)) == "<scenario of Course, 1 events>"
+
+
 # -- time, position, metadata ------------------------------------------------------------------------------------------
 
 
