@@ -9,10 +9,15 @@ from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import TextIO
 
-from rich import box, progress
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from headwater.errors import MissingExtra
+
+try:
+    from rich import box, progress
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+except ModuleNotFoundError as error:
+    raise MissingExtra("cli", "rich", "drawing tables") from error
 
 _PIPED_WIDTH = 100_000
 

@@ -6,8 +6,17 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize(("package", "words"), [("uvicorn", ("serve", "app:app")), ("starlette", ("serve", "app:app"))])
-def test_a_missing_extra_is_named_with_its_line(project, package, words):
+@pytest.mark.parametrize(
+    ("package", "extra", "words"),
+    [
+        ("uvicorn", "web", ("serve", "app:app")),
+        ("starlette", "web", ("serve", "app:app")),
+        ("uvicorn", "web", ("demo", "--serve")),
+        ("click", "cli", ("doctor",)),
+        ("rich", "cli", ("doctor",)),
+    ],
+)
+def test_a_missing_extra_is_named_with_its_line(project, package, extra, words):
     """The verb that needs it says so, and how to install it."""
     code = (
         f"import sys; sys.modules[{package!r}] = None; import headwater.cli; sys.exit(headwater.cli.main({[*words]!r}))"
@@ -15,5 +24,5 @@ def test_a_missing_extra_is_named_with_its_line(project, package, words):
     ended = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert package in ended.stderr
-    assert "pip install 'headwater[web]'" in ended.stderr
+    assert f"pip install 'headwater[{extra}]'" in ended.stderr
     assert "Traceback" not in ended.stderr
