@@ -6,8 +6,8 @@ Reads: commands/executor.py, queries/asking.py, followers/. Read next: app.py.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Coroutine, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, Protocol, TypeVar
 
@@ -189,17 +189,25 @@ class BlockingRuntime:
 
 @contextmanager
 def run_blocking(opened: AbstractAsyncContextManager[Runtime]) -> Iterator[BlockingRuntime]:
-    """Enter an opened application on an event loop in a thread of its own, and leave it there too."""
-    with asyncio.Runner() as runner:
-        loop = runner.get_loop()
-        thread = threading.Thread(target=loop.run_forever, name="headwater-loop", daemon=True)
-        thread.start()
+    """Keep an opened application on an event loop in a thread of its own for as long as the block lasts."""
+    ready: Future[tuple[Runtime, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def hold() -> None:
         try:
-            runtime = asyncio.run_coroutine_threadsafe(opened.__aenter__(), loop).result()
-            try:
-                yield BlockingRuntime(runtime, loop)
-            finally:
-                asyncio.run_coroutine_threadsafe(opened.__aexit__(None, None, None), loop).result()
+            async with opened as runtime:
+                left = asyncio.Event()
+                ready.set_result((runtime, asyncio.get_running_loop(), left))
+                await left.wait()
+        except BaseException as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="headwater-loop") as thread:
+        ended = thread.submit(asyncio.run, hold())
+        runtime, loop, left = ready.result()
+        try:
+            yield BlockingRuntime(runtime, loop)
         finally:
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join()
+            loop.call_soon_threadsafe(left.set)
+            ended.result()

@@ -184,6 +184,18 @@ def test_the_blocking_runtime_is_the_same_application(tmp_path) -> None:
             desk.execute(DEFINE)
 
 
+async def test_the_blocking_runtime_works_beside_a_running_loop() -> None:
+    """A notebook has a loop of its own."""
+    with APP.open_blocking("memory:") as desk:
+        assert desk.execute(DEFINE) == Receipt(1)
+
+
+def test_a_blocking_runtime_that_cannot_be_opened_says_why() -> None:
+    """The error of opening, in the caller's thread."""
+    with pytest.raises(UnsupportedUrl), APP.open_blocking("mysql://somewhere"):
+        pass
+
+
 class Lonely(Command):
     """Nobody decides it."""
 
