@@ -1,0 +1,17 @@
+"""The groups by name, in the order they run. Reads: every group. Read next: command_line.py."""
+
+from __future__ import annotations
+
+from headwater.bench.append import APPEND
+from headwater.bench.ask import ASK
+from headwater.bench.commands import COMMANDS
+from headwater.bench.figures import Group
+from headwater.bench.footprint import FOOTPRINT
+from headwater.bench.load import LOAD
+from headwater.bench.project import PROJECT
+from headwater.bench.serve import SERVE
+from headwater.bench.slow_fsync import SLOW_FSYNC
+
+GROUPS: dict[str, Group] = {
+    group.name: group for group in (APPEND, SLOW_FSYNC, COMMANDS, LOAD, PROJECT, ASK, SERVE, FOOTPRINT)
+}

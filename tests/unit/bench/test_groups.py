@@ -1,0 +1,85 @@
+"""Every group runs, names what it measures, and holds it against figures that exist. Timings are never asserted."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import msgspec
+import pytest
+
+from headwater.bench import main
+from headwater.bench.catalogue import GROUPS
+from headwater.bench.figures import Plan, Settings, Target
+from headwater.bench.report import Report
+from headwater.bench.runner import run_group
+
+_PEERS = ("UmaDB", "eventsourcing", "eventsource-py", "python-cqrs")
+
+
+@contextmanager
+def _with_a_bold_claim(_settings):
+    yield Plan(cases=(), targets=(Target(figure="speed of light", limit=1),))
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_a_group_measures_all_of_its_figures(name, tmp_path):
+    """With next to no time and data everything still runs, and nothing of ours fails."""
+    settings = Settings(directory=tmp_path, scale=0.01, repetitions=1)
+
+    result = run_group(GROUPS[name], settings, lambda _line: None)
+
+    failed = {figure.name: figure.errors for figure in result.figures if figure.median is None}
+    assert failed == {}
+    assert all(figure.does and figure.unit for figure in result.figures)
+    assert result.figures or result.absent
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_a_target_speaks_of_figures_that_its_group_has(name, tmp_path):
+    """A misspelt figure would be reported as not measured for ever."""
+    with GROUPS[name].plan(Settings(directory=tmp_path, scale=0.01)) as plan:
+        known = {case.name for case in plan.cases}
+        asked = {each for target in plan.targets for each in (target.figure, *target.against)}
+
+    unknown = {each for each in asked - known if not each.startswith(_PEERS)}
+    assert not unknown or plan.absent
+
+
+def test_the_command_line_writes_a_report_for_programs_and_one_for_people(tmp_path, capsys):
+    """JSON goes to the file, Markdown to the screen; missing a target is no failure unless asked."""
+    path = tmp_path / "report.json"
+
+    code = main(["--only", "load", "--scale", "0.01", "--reps", "1", "--dir", str(tmp_path), "--json", str(path)])
+
+    report = msgspec.json.decode(path.read_bytes(), type=Report)
+    assert code == 0
+    assert [group.name for group in report.groups] == ["load"]
+    assert "file system" in report.machine
+    assert "### Loading an aggregate" in capsys.readouterr().out
+
+
+def test_strict_fails_if_a_target_is_missed_or_was_not_measured(tmp_path, monkeypatch, capsys):
+    """For a machine that watches the ratios."""
+    monkeypatch.setitem(GROUPS, "load", msgspec.structs.replace(GROUPS["load"], plan=_with_a_bold_claim))
+
+    code = main(["--only", "load", "--scale", "0.01", "--reps", "1", "--dir", str(tmp_path), "--json", "--strict"])
+
+    assert code == 1
+    assert msgspec.json.decode(capsys.readouterr().out, type=Report).not_measured == 1
+
+
+def test_the_groups_can_be_listed(capsys):
+    """One line each."""
+    assert main(["--list"]) == 0
+
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(GROUPS)
+
+
+def test_one_sample_can_be_taken_by_a_parent_process(tmp_path, capsys):
+    """That is how a sample is measured under another C library."""
+    words = ["--scale", "0.01", "--dir", str(tmp_path), "--sample", "append", "floor: 1 append per transaction"]
+
+    assert main(words) == 0
+
+    assert msgspec.json.decode(capsys.readouterr().out)["value"] > 0
