@@ -38,7 +38,7 @@ class Table:
         self.projection = projection
         self.version = version
         self.model = model
-        self.name = _table_name(projection, version, model)
+        self.name = _table_name(projection, version)
         self.columns = columns_of(model)
         self.column = {column.name: column for column in self.columns}
         self.keys = tuple(column for column in self.columns if column.is_key)
@@ -90,9 +90,9 @@ def tables_of(plan: ProjectionPlan) -> tuple[Table, ...]:
     return tuple(Table(plan.name, plan.version, model) for model in plan.models)
 
 
-def _table_name(projection: str, version: int, model: type[ReadModel]) -> str:
-    """``incidents_v1_incident_row``; what would be too long or not plain is told apart by a digest."""
-    full = f"{projection}_v{version}_{model.__name__}"
+def _table_name(projection: str, version: int) -> str:
+    """``group_loads_v1``; what would be too long or not plain is told apart by a digest."""
+    full = f"{projection}_v{version}"
     plain = _NOT_PLAIN.sub("_", _WORDS.sub("_", full).lower())
     if len(plain) <= _LONGEST_NAME and full.isascii() and full.replace("_", "").isalnum():
         return plain

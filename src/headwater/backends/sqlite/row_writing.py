@@ -1,8 +1,8 @@
 """Writes rows and checkpoints, on one thread with a connection of its own. Reads: row_plans.py, schema.py.
 
 A commit is not synced to disk (``synchronous=NORMAL``): a power cut may take back the last commits, rows and
-checkpoints together, and they are projected again. The write-ahead log is synced when it is folded into the file, on this thread.
-Many rows go into one statement, because each statement lets other threads of the interpreter in between.
+checkpoints together, and they are projected again. The write-ahead log is synced when it is folded into the file, on
+this thread. Many rows go into one statement, because each statement lets other threads of the interpreter in between.
 Read next: read_store.py.
 """
 

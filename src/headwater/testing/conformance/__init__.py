@@ -22,7 +22,11 @@ _SUITES = (
     "event_store",
     "lifecycle",
     "querying",
+    "read_samples",
     "repeating",
+    "row_finding",
+    "row_keeping",
+    "row_paging",
     "scripts",
     "sharing",
     "stateful",
@@ -32,5 +36,6 @@ pytest.register_assert_rewrite(*(f"{__name__}.{suite}" for suite in _SUITES))
 
 from headwater.testing.conformance.capabilities import Capabilities  # noqa: E402  asserts are rewritten on import
 from headwater.testing.conformance.event_store import EventStoreConformance  # noqa: E402  as above
+from headwater.testing.conformance.read_store import ReadStoreConformance  # noqa: E402  as above
 
-__all__ = ["Capabilities", "EventStoreConformance"]
+__all__ = ["Capabilities", "EventStoreConformance", "ReadStoreConformance"]
