@@ -158,7 +158,11 @@ class EventStore(Protocol):
         ...
 
     def subscribe(self, query: EventQuery = ALL, *, after: int = 0) -> AsyncIterator[Slice]:
-        """Catch up from ``after``, then stay live. A slice may be empty: then only ``head`` moved on."""
+        """Catch up from ``after``, then stay live; every matching event comes once, in order.
+
+        The ``head`` of each slice is how far the subscription has come, and so a checkpoint to go on from. A slice
+        may be empty: then only ``head`` moved on. Raises ``StoreClosed`` when the store is closed.
+        """
         ...
 
     async def head(self) -> int:

@@ -28,13 +28,6 @@ from headwater.testing.conformance.subscribing import Subscribing
 class EventStoreConformance(Querying, Appending, Conditions, Repeating, Subscribing, Lifecycle, Sharing, Scripts):
     """Every promise of ``EventStore``. A backend's test class says its ``capabilities`` and its ``url``."""
 
-    machine_settings = settings(
-        deadline=None,
-        stateful_step_count=15,
-        max_examples=20,
-        suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),
-    )
-
     def test_it_behaves_like_its_model(self, tmp_path: Path) -> None:
         """Any sequence of verbs gives what a list in memory gives."""
         directories = (tmp_path / str(number) for number in itertools.count())
@@ -52,4 +45,7 @@ class EventStoreConformance(Querying, Appending, Conditions, Repeating, Subscrib
             def open(self) -> AbstractAsyncContextManager[EventStore]:
                 return suite.open(self.location)
 
-        run_state_machine_as_test(Machine, settings=self.machine_settings)
+        tries = max(20, settings().max_examples // 3)  # a profile that tries harder tries harder here too
+        quiet = (HealthCheck.too_slow, HealthCheck.data_too_large)
+        chosen = settings(deadline=None, stateful_step_count=15, max_examples=tries, suppress_health_check=quiet)
+        run_state_machine_as_test(Machine, settings=chosen)
