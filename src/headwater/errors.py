@@ -46,7 +46,7 @@ Each class has a stable ``code`` (used in problem documents and logs), typed fie
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 
@@ -54,7 +54,7 @@ import msgspec
 class HeadwaterError(Exception):
     """The root. ``code`` is stable, ``message`` is for people, ``remedy`` says what to do, ``fields`` are the facts."""
 
-    code: ClassVar[str] = "headwater-error"
+    code: str = "headwater-error"
     remedy: str = ""
 
     def __init__(self, message: str, *, remedy: str = "", **fields: Any) -> None:
@@ -184,14 +184,13 @@ class UndecodableEvent(MessageError):
 
 
 class Refused(HeadwaterError):
-    """A business rule refused the command. ``reason`` is the rule's own slug, ``fields`` what the caller may need."""
+    """A business rule refused the command. ``code`` is the rule's own slug, ``fields`` what the caller may need."""
 
     code = "refused"
-    reason: str
 
-    def __init__(self, reason: str, message: str = "", **fields: Any) -> None:
-        super().__init__(message or reason.replace("-", " "))
-        self.reason = reason
+    def __init__(self, code: str, message: str = "", **fields: Any) -> None:
+        super().__init__(message or code.replace("-", " "))
+        self.code = code
         self.fields = fields
 
 

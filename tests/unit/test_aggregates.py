@@ -86,7 +86,7 @@ def test_when_refuses_with_its_reason() -> None:
     assert decider.reason_against(state) == "the course is not defined yet"
     with pytest.raises(Refused) as refused:
         decider.decide(state, ChangeCapacity(course_id="c1", capacity=1), now, {})
-    assert refused.value.reason == "not-available"
+    assert refused.value.code == "not-available"
 
 
 def test_a_decider_may_return_nothing() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 import msgspec
 
-from headwater.errors import HeadwaterError, StoreError, WrongApp
+from headwater.errors import HeadwaterError, Refused, StoreError, WrongApp
 
 
 class ExitCode(IntEnum):
@@ -70,27 +70,27 @@ def line_of(error: BaseException) -> str:
 
 def problem(error: BaseException) -> dict[str, Any]:
     """The error as a problem document: ``type title detail code`` and, where there are any, ``remedy`` and facts."""
-    code = _slug(error)
+    kind = _slug(error)
     document: dict[str, Any] = {
-        "type": f"urn:headwater:problem:{code}",
-        "title": code.replace("-", " "),
+        "type": f"urn:headwater:problem:{kind}",
+        "title": kind.replace("-", " "),
         "detail": error.message if isinstance(error, HeadwaterError) else line_of(error),
-        "code": code,
+        "code": error.code if isinstance(error, Refused) else kind,
     }
     if isinstance(error, HeadwaterError):
         if error.remedy:
             document["remedy"] = error.remedy
-        reason = getattr(error, "reason", None)
-        facts = dict(error.fields) if reason is None else {"reason": reason, **error.fields}
         document |= {
-            name: msgspec.to_builtins(value, enc_hook=str) for name, value in facts.items() if name not in document
+            name: msgspec.to_builtins(value, enc_hook=str)
+            for name, value in error.fields.items()
+            if name not in document
         }
     return document
 
 
 def _slug(error: BaseException) -> str:
     if isinstance(error, HeadwaterError):
-        return error.code
+        return type(error).code
     if isinstance(error, click.UsageError):
         return "usage-error"
     return "interrupted" if isinstance(error, click.Abort) else "unexpected-error"

@@ -43,7 +43,7 @@ class ProblemDocument(msgspec.Struct, omit_defaults=True):
     status: int
     detail: str
     remedy: str | None = None
-    reason: str | None = None
+    code: str | None = None
     errors: list[FieldError] | None = None
     fields: dict[str, Any] | None = None
 
@@ -90,10 +90,10 @@ def _command(cls: type[Command], schemas: _Schemas) -> Json:
     return {
         **_described(cls, "commands"),
         "parameters": [
-            _header("Idempotency-Key", "Repeating the command with the same key returns the first receipt."),
-            _header("If-Match", 'The position the caller last saw, as in "42"; if it moved on, 412.'),
-            _header("If-None-Match", "*: there must be nothing yet."),
-            _header("Correlation-Id", "Stands in the metadata of every event."),
+            _header("Idempotency-Key", "Repeating the command with the same key returns the first receipt.", _TOKEN),
+            _header("If-Match", 'The position the caller last saw, as in "42"; if it moved on, 412.', _TAG),
+            _header("If-None-Match", "There must be nothing yet. Not beside If-Match.", {"const": "*"}),
+            _header("Correlation-Id", "Stands in the metadata of every event.", _TOKEN),
             _header("Prefer", "wait=5: answer once the read models include the change, else with 202."),
         ],
         "requestBody": _body(cls, schemas),
@@ -110,8 +110,10 @@ def _query(cls: type[Query[Any]], schemas: _Schemas) -> Json:
     problems = _problems(schemas, {*map(status_of, _QUERY_ERRORS), 401, 404, 405, 500})
     described = _described(cls, "queries")
     freshness = [
-        _header("Headwater-Position", "The answer includes at least this position, for example that of a receipt."),
-        _header("Headwater-Max-Staleness", "How many seconds old the answer may be."),
+        _header(
+            "Headwater-Position", "The answer includes at least this position, for example a receipt's.", _POSITION
+        ),
+        _header("Headwater-Max-Staleness", "How many seconds old the answer may be.", _SECONDS),
         _header("Prefer", "wait=5: how many seconds to wait for it."),
     ]
     return {
@@ -184,14 +186,19 @@ def _reasons(status: int) -> str:
     }.get(status, "A problem")
 
 
-def _header(name: str, description: str) -> Json:
-    return {"name": name, "in": "header", "required": False, "description": description, "schema": {"type": "string"}}
+def _header(name: str, description: str, schema: Json | None = None) -> Json:
+    told = schema or {"type": "string"}
+    return {"name": name, "in": "header", "required": False, "description": description, "schema": told}
 
 
 def _refer(names: tuple[str, ...]) -> Json:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
+_TOKEN: Json = {"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"}
+_TAG: Json = {"type": "string", "pattern": '^"(0|[1-9][0-9]{0,17})"$'}
+_POSITION: Json = {"type": "integer", "minimum": 0, "maximum": (1 << 63) - 1}
+_SECONDS: Json = {"type": "number", "minimum": 0, "maximum": 999_999}
 _RECEIPT_HEADERS = ("ETag", "Headwater-Position")
 _ANSWER_HEADERS = ("ETag", "Headwater-Age", "Headwater-Position")
 _HEADERS: Json = {

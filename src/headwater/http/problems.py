@@ -1,12 +1,13 @@
 """Errors become problem documents: one table from error class to status. Reads: faults.py. Read next: commands.py.
 
 Source: RFC 9457 (problem details). The type is ``urn:headwater:problem:<code>``; codes are stable, statuses follow from
-the table. A refusal carries its ``reason``, an invalid message its ``errors`` with JSON pointers.
+the table. A refusal carries its own ``code``, an invalid message its ``errors`` with JSON pointers.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 import msgspec
@@ -37,6 +38,8 @@ STATUS_OF: dict[type[errors.HeadwaterError], int] = {
 }
 """Which status an error answers with: the nearest class of its tree that stands here. Others are ours, hence 500."""
 
+_CLAUSE_END = re.compile(r"[.:](?:\s|$)|\n")
+_TELLABLE = (errors.InvalidAppend, errors.DuplicateEventId)
 _PASSING = (errors.ProjectionBehind, errors.StoreBusy, errors.OutcomeUnknown, errors.StoreClosed)
 _RETRY_AFTER_SECONDS = b"1"
 _OUR_FAULT = 500
@@ -71,8 +74,8 @@ def status_of(kind: type[BaseException]) -> int:
 
 
 def title_of(kind: type[BaseException]) -> str:
-    """The first line of an error class's documentation, without its full stop: the same for every occurrence."""
-    return (kind.__doc__ or kind.__name__).partition("\n")[0].partition(". ")[0].rstrip(".").replace("``", "")
+    """The first clause of an error class's documentation: the same for every occurrence."""
+    return _CLAUSE_END.split(kind.__doc__ or kind.__name__, maxsplit=1)[0].replace("``", "")
 
 
 def _known(error: errors.HeadwaterError, status: int) -> Problem:
@@ -80,16 +83,21 @@ def _known(error: errors.HeadwaterError, status: int) -> Problem:
     headers: Headers = [(b"retry-after", _RETRY_AFTER_SECONDS)] if isinstance(error, _PASSING) else []
     facts: dict[str, Any] = {"remedy": error.remedy}
     if isinstance(error, errors.Refused):
-        facts |= {"reason": error.reason, "fields": error.fields}
+        facts |= {"code": error.code, "fields": error.fields}
     elif isinstance(error, errors.InvalidMessage):
         facts["errors"] = error.errors
-    elif not isinstance(error, errors.StoreError):  # whose facts may name files of the server
+    elif not _is_inner(error):
         facts["fields"] = error.fields
-    detail = title_of(type(error)) if isinstance(error, errors.StoreError) else error.message
-    return _problem(status, error.code, title_of(type(error)), detail, headers, **facts)
+    detail = title_of(type(error)) if _is_inner(error) else error.message
+    return _problem(status, type(error).code, title_of(type(error)), detail, headers, **facts)
 
 
-def _problem(status: int, code: str, title: str, detail: str, headers: Headers, **more: Any) -> Problem:
-    document = {"type": f"{URN}{code}", "title": title, "status": status, "detail": detail}
+def _is_inner(error: errors.HeadwaterError) -> bool:
+    """Whether its words may name files or hosts of the server, which are for the operator's log."""
+    return isinstance(error, errors.StoreError) and not isinstance(error, _TELLABLE)
+
+
+def _problem(status: int, kind: str, title: str, detail: str, headers: Headers, **more: Any) -> Problem:
+    document = {"type": f"{URN}{kind}", "title": title, "status": status, "detail": detail}
     document |= {name: value for name, value in more.items() if value}
     return Problem(status, msgspec.json.encode(document, enc_hook=str), headers)

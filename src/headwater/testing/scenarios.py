@@ -131,17 +131,17 @@ class Outcome(msgspec.Struct, Generic[A], frozen=True):
             self._fail(f"led to events, expected none:\n{listed(self.events)}")
         return self.after
 
-    def then_refused(self, reason: str, **fields: Any) -> Scenario[A]:
-        """The command was refused for that reason, with these fields at least. Raises ``AssertionError`` otherwise."""
+    def then_refused(self, code: str, **fields: Any) -> Scenario[A]:
+        """The command was refused with that code, with these fields at least. Raises ``AssertionError`` otherwise."""
         __tracebackhide__ = True
         if self.refusal is None:
-            self._fail(f"was not refused as {reason!r}; it led to:\n{listed(self.events)}")
-        elif self.refusal.reason != reason:
-            self._fail(f"was refused as {_told(self.refusal)}\n  expected: {reason!r}")
+            self._fail(f"was not refused as {code!r}; it led to:\n{listed(self.events)}")
+        elif self.refusal.code != code:
+            self._fail(f"was refused as {_told(self.refusal)}\n  expected: {code!r}")
         else:
             actual = {name: self.refusal.fields.get(name) for name in fields}
             if actual != fields:
-                self._fail(f"was refused as {reason!r}, but with {actual!r}\n  expected: {fields!r}")
+                self._fail(f"was refused as {code!r}, but with {actual!r}\n  expected: {fields!r}")
         return self.after
 
     def _fail(self, what: str) -> None:
@@ -188,4 +188,4 @@ def _unchanged(decider: Decider, before: Any, state: Aggregate) -> None:
 
 def _told(refusal: Refused) -> str:
     fields = f" {refusal.fields!r}" if refusal.fields else ""
-    return f"{refusal.reason!r} ({refusal.message}){fields}"
+    return f"{refusal.code!r} ({refusal.message}){fields}"

@@ -35,7 +35,7 @@ def test_a_refusal_exits_with_1_and_its_reason(headwater):
     refused = add(headwater, 1, "--json")
     assert refused.code == 1
     assert refused.out == ""
-    assert refused.problem["reason"] == "task-exists"
+    assert refused.problem["code"] == "task-exists"
 
 
 def test_an_idempotency_key_makes_a_repeat_harmless(headwater):

@@ -42,7 +42,7 @@ def test_commands_and_queries_go_over_http(project, workers):
     with served(project, "--workers", workers) as (_, address):
         assert call(f"{address}/commands/add-task", {"task_id": "t1", "title": "Milk"})[0] == 200
         status, refused = call(f"{address}/commands/add-task", {"task_id": "t1", "title": "Milk"})
-        assert (status, refused["reason"]) == (422, "task-exists")
+        assert (status, refused["code"]) == (422, "task-exists")
         _, page = call(f"{address}/queries/find-tasks", **{"headwater-position": "1"})
         assert [row["task_id"] for row in page["items"]] == ["t1"]
 

@@ -52,8 +52,7 @@ def test_a_program_reads_a_problem_document(capsys):
         "type": "urn:headwater:problem:refused",
         "title": "refused",
         "detail": "closed at six",
-        "code": "refused",
-        "reason": "too-late",
+        "code": "too-late",
         "hour": 6,
     }
 

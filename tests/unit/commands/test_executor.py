@@ -88,7 +88,7 @@ async def test_a_refusal_stores_nothing(make: Make, store: EventStore) -> None:
     await executor.execute(DEFINE)
     with pytest.raises(Refused) as refused:
         await executor.execute(DEFINE)
-    assert refused.value.reason == "course-exists"
+    assert refused.value.code == "course-exists"
     assert await store.head() == 1
 
 
@@ -104,7 +104,7 @@ async def test_a_warm_and_a_cold_aggregate_decide_alike(make: Make) -> None:
     for executor in (warm, cold):
         with pytest.raises(Refused) as refused:
             await executor.execute(enrol("s3"))
-        assert refused.value.reason == "course-full"
+        assert refused.value.code == "course-full"
 
 
 async def test_a_stale_cache_is_no_authority_for_a_refusal(make: Make) -> None:
@@ -128,7 +128,7 @@ async def test_two_tags_guard_both_sides(make: Make) -> None:
         await executor.execute(enrol("s1", course))
     with pytest.raises(Refused) as refused:
         await executor.execute(enrol("s1", "c4"))
-    assert refused.value.reason == "too-many-courses"
+    assert refused.value.code == "too-many-courses"
 
 
 async def test_an_and_boundary_sees_only_its_pair(make: Make) -> None:

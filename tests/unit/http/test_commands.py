@@ -128,7 +128,7 @@ async def test_a_refusal_carries_its_reason(open_incident):
         "title": "A business rule refused the command",
         "status": 422,
         "detail": "INC1 is open",
-        "reason": "incident-exists",
+        "code": "incident-exists",
         "fields": {"status": "open"},
     }
 
