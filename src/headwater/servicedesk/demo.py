@@ -5,7 +5,7 @@ Reads: replay.py, figures.py, expected.py. Read next: cli/verbs/demo.py (the ver
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence, Sized
 from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from time import perf_counter
@@ -246,4 +246,4 @@ async def _tell_reports(desk: Runtime, report: Report) -> None:
 
 def _count(figures: dict[str, Any]) -> int:
     """How many single figures are in the tree of them."""
-    return sum(len(figure) if isinstance(figure, dict | list) else 1 for figure in figures.values())
+    return sum(len(figure) if isinstance(figure, Sized) else 1 for figure in figures.values())
