@@ -17,7 +17,7 @@ from headwater.app import App
 from headwater.errors import StoreClosed
 from headwater.http.commands import CommandDoor
 from headwater.http.exchange import Receive, Scope, Send, respond_problem
-from headwater.http.options import Authenticate, HttpOptions
+from headwater.http.options import HttpOptions
 from headwater.http.pages import page_routes, problem_response
 from headwater.http.queries import QueryDoor
 from headwater.runtime import Runtime
@@ -85,20 +85,19 @@ class _Ready:
 def create_app(
     app: App,
     url: str,
+    options: HttpOptions | None = None,
     *,
     read_store: str | None = None,
     follow: bool = True,
     migrate: bool = True,
-    authenticate: Authenticate | None = None,
-    max_body_bytes: int = HttpOptions().max_body_bytes,
-    docs: bool = True,
 ) -> HttpDoor:
     """An application over HTTP that opens its own stores when the server starts.
 
-    ``url``, ``read_store``, ``follow`` and ``migrate`` are those of ``App.open``; the rest are ``HttpOptions``.
+    ``url``, ``read_store``, ``follow`` and ``migrate`` are those of ``App.open``.
     """
-    options = HttpOptions(authenticate=authenticate, max_body_bytes=max_body_bytes, docs=docs)
-    return HttpDoor(lambda: app.open(url, read_store=read_store, follow=follow, migrate=migrate), options)
+    return HttpDoor(
+        lambda: app.open(url, read_store=read_store, follow=follow, migrate=migrate), options or HttpOptions()
+    )
 
 
 def asgi(runtime: Runtime, options: HttpOptions | None = None) -> HttpDoor:

@@ -110,9 +110,7 @@ def _query(cls: type[Query[Any]], schemas: _Schemas) -> Json:
     problems = _problems(schemas, {*map(status_of, _QUERY_ERRORS), 401, 404, 405, 500})
     described = _described(cls, "queries")
     freshness = [
-        _header(
-            "Headwater-Position", "The answer includes at least this position, for example a receipt's.", _POSITION
-        ),
+        _header("Headwater-Position", "The answer includes at least this position, such as a receipt's.", _POSITION),
         _header("Headwater-Max-Staleness", "How many seconds old the answer may be.", _SECONDS),
         _header("Prefer", "wait=5: how many seconds to wait for it."),
     ]

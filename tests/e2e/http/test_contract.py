@@ -7,13 +7,19 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi import checks
-
-from headwater import App
-from headwater.http import create_app
 from tests.unit.http.desk import Incident, Incidents, find_incidents, get_incident
 
+from headwater import App
+from headwater.http import HttpOptions, create_app
+
+
+def no_unforeseen_failure(context, response, case):
+    """503 is an honest answer to a position that has not come yet; 500 never is one."""
+    assert response.status_code != 500
+
+
 _CHECKS = [
-    schemathesis.checks.not_a_server_error,
+    no_unforeseen_failure,
     checks.content_type_conformance,
     checks.negative_data_rejection,
     checks.response_headers_conformance,
@@ -34,7 +40,9 @@ _OPERATIONS = [
 @pytest.fixture(scope="module")
 def contract():
     """The document of a desk that does nothing wrong on purpose; each request finds it newly opened, in memory."""
-    door = create_app(App("desk", Incident, Incidents, find_incidents, get_incident), "memory:")
+    door = create_app(
+        App("desk", Incident, Incidents, find_incidents, get_incident), "memory:", HttpOptions(wait_seconds=0.01)
+    )
     return schemathesis.openapi.from_asgi("/openapi.json", door)
 
 

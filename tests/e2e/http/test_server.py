@@ -10,14 +10,14 @@ import pytest
 import uvicorn
 from tests.unit.http.desk import app
 
-from headwater.http import create_app
+from headwater.http import HttpOptions, create_app
 
 
 @pytest.fixture
 async def address(tmp_path):
     """A running server's address. The socket listens before the server starts, so nobody has to wait for it."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        door = create_app(app, f"sqlite:///{tmp_path}/desk.db", max_body_bytes=10_000)
+        door = create_app(app, f"sqlite:///{tmp_path}/desk.db", HttpOptions(max_body_bytes=10_000))
         server = uvicorn.Server(uvicorn.Config(door, log_level="error", lifespan="on"))
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
