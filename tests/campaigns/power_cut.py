@@ -15,7 +15,9 @@ from tests.campaigns.survival import Acknowledged, Failed, Verdict, judge, say, 
 def power_cut_rounds(rounds: int, seed: int = 1, options: str = "") -> Iterator[tuple[Verdict, set[str]]]:
     """Each round: write to a fresh disk, cut its power after some acknowledgements, give it back, judge.
 
-    Yields the verdict and the names of the errors that the writers got after the cut.
+    Yields the verdict and the names of the errors that the writers got after the cut. Only what was heard before the cut
+    counts as acknowledged: with real power nobody hears more, while here a sync that races with the shutdown of the file
+    system may report success for what is lost (a plain write and fdatasync to a growing file shows the same).
     """
     chance = random.Random(seed)
     for _ in range(rounds):
@@ -24,10 +26,9 @@ def power_cut_rounds(rounds: int, seed: int = 1, options: str = "") -> Iterator[
                 lines = told(process)
                 heard = list(islice(lines, chance.randint(1, 3_000)))
                 disk.cut()
-                heard += lines  # until every client was told of its failure
+                errors = {line.error for line in lines if isinstance(line, Failed)}
             disk.back()
             acknowledged = [line for line in heard if isinstance(line, Acknowledged)]
-            errors = {line.error for line in heard if isinstance(line, Failed)}
             yield judge(sqlite_url(disk.directory, options), acknowledged), errors
 
 
