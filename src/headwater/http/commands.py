@@ -9,6 +9,7 @@ from headwater.commands.executor import NOWHERE, Origin
 from headwater.errors import ProjectionBehind
 from headwater.http.exchange import (
     JSON,
+    TERMS,
     Disconnected,
     Receive,
     RequestHeaders,
@@ -37,6 +38,7 @@ class CommandDoor:
         self._execute = runtime.execute_json
         self._caught_up = runtime.caught_up
         self._find = runtime.catalogue.command_type
+        self._authenticate = options.authenticate
         self._options = options
 
     async def answer(self, segment: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,7 +48,8 @@ class CommandDoor:
             if scope["method"] != "POST":
                 raise MethodNotAllowed(scope["method"], METHODS)
             headers: RequestHeaders = dict(scope["headers"])
-            origin = await self._origin(scope, headers)
+            plain = self._authenticate is None and TERMS.isdisjoint(headers)
+            origin = NOWHERE if plain else await self._origin(scope, headers)
             body = await read_json(headers, receive, self._options.max_body_bytes)
             receipt = await self._execute(command, body, origin)
             status, applied = 200, None
@@ -61,21 +64,14 @@ class CommandDoor:
 
     async def _origin(self, scope: Scope, headers: RequestHeaders) -> Origin:
         """Who sends the command, because of what, and under what terms."""
-        hook = self._options.authenticate
+        hook = self._authenticate
         caller = NOBODY if hook is None else await authenticate(hook, scope)
-        key, expect, correlation = (
-            read_idempotency_key(headers),
-            read_expectation(headers),
-            read_correlation(headers),
-        )
-        if caller is NOBODY and key is None and expect is None and correlation is None:
-            return NOWHERE
         return Origin(
             actor=caller.actor,
             tenant=caller.tenant,
-            correlation=correlation,
-            idempotency_key=key,
-            expect=expect,
+            correlation=read_correlation(headers),
+            idempotency_key=read_idempotency_key(headers),
+            expect=read_expectation(headers),
         )
 
     async def _wait(self, receipt: Receipt, headers: RequestHeaders) -> tuple[int, float | None]:

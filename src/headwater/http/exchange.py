@@ -18,6 +18,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 RequestHeaders = Mapping[bytes, bytes]
 
+TERMS = frozenset((b"idempotency-key", b"if-match", b"if-none-match", b"correlation-id", b"traceparent"))
+"""The headers that say on what terms a command is sent; most commands have none of them."""
+
 JSON = (b"content-type", b"application/json")
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 _ENTITY_TAG_POSITION = re.compile(rb'"(0|[1-9][0-9]{0,18})"')
