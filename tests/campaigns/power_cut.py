@@ -15,9 +15,9 @@ from tests.campaigns.survival import Acknowledged, Failed, Verdict, judge, say, 
 def power_cut_rounds(rounds: int, seed: int = 1, options: str = "") -> Iterator[tuple[Verdict, set[str]]]:
     """Each round: write to a fresh disk, cut its power after some acknowledgements, give it back, judge.
 
-    Yields the verdict and the names of the errors that the writers got after the cut. Only what was heard before the cut
-    counts as acknowledged: with real power nobody hears more, while here a sync that races with the shutdown of the file
-    system may report success for what is lost (a plain write and fdatasync to a growing file shows the same).
+    Yields the verdict and the names of the errors that the writers got after the cut. Only what was heard before the
+    cut counts as acknowledged: with real power nobody hears more, while here a sync that races with the shutdown of the
+    file system may report success for what is lost (a plain write and fdatasync to a growing file shows the same).
     """
     chance = random.Random(seed)
     for _ in range(rounds):
