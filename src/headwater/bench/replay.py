@@ -18,13 +18,21 @@ _STEPS = 10
 
 
 async def replay(url: str, events: int) -> dict[str, float]:
-    """Resident memory in MB after the first tenth of the log and at the end, and the greatest of ten looks."""
+    """Resident memory in MB before, after the first tenth of the log, and at the end; the greatest of ten looks."""
+    names = (OrderTotals.__name__,)
     async with orders_app(projections=True).open(url) as runtime:
-        seen: list[float] = []
+        before, seen, tenth_at = resident_mb(), list[float](), 0
         for step in range(1, _STEPS + 1):
-            await runtime.progress.wait_for((OrderTotals.__name__,), events * step // _STEPS, _PATIENCE_SECONDS)
+            await runtime.progress.wait_for(names, events * step // _STEPS, _PATIENCE_SECONDS)
+            tenth_at = tenth_at or runtime.progress.position(names)
             seen.append(resident_mb())
-        return {"tenth_mb": seen[0], "end_mb": seen[-1], "greatest_mb": max(seen)}
+        return {
+            "before_mb": before,
+            "tenth_mb": seen[0],
+            "tenth_at_event": tenth_at,
+            "end_mb": seen[-1],
+            "greatest_mb": max(seen),
+        }
 
 
 def resident_mb() -> float:
