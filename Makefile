@@ -43,7 +43,7 @@ docs: $(READY) ## write the generated pages, check links, execute every code blo
 campaign: campaign-properties campaign-crash ## the long runs: many more random histories, and many more crashes
 
 campaign-properties: $(READY) ## property tests with thousands of examples each
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --hypothesis-profile=campaign tests/unit tests/conformance
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --hypothesis-profile=campaign tests/properties tests/conformance tests/unit
 
 campaign-crash: $(READY) ## tests marked `campaign`: kill -9, full disks, a million events
 	@$(BIN)/python -m pytest -q -m campaign tests
