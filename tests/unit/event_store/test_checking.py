@@ -1,0 +1,61 @@
+"""What every store refuses before it does anything."""
+
+from __future__ import annotations
+
+import pytest
+
+from headwater.errors import InvalidAppend
+from headwater.event_store import NewEvent, checking
+from headwater.event_store.checking import checked
+
+PLAIN = NewEvent("A", b"{}", ("x", "y"))
+
+
+def test_plain_events_pass_as_they_are():
+    """The common case copies nothing."""
+    events = [PLAIN]
+    assert checked(events, None) is events
+    assert checked((PLAIN, NewEvent("B", b"")), None)[0] is PLAIN
+
+
+@pytest.mark.parametrize("name", ["no\u00a0break", "zero\u200bwidth", "\u3000", "x" * 1_024])
+def test_unusual_but_storable_names_pass(name):
+    """Only what cannot be stored or told apart is refused."""
+    assert checked([NewEvent(name, b"", (name,))], None)[0].tags == (name,)
+
+
+def test_any_iterable_of_events_will_do():
+    """A generator is read once."""
+    assert len(checked((NewEvent("A", b"") for _ in range(3)), None)) == 3
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        NewEvent("A", b"", tuple(f"t{number}" for number in range(checking.TAGS_PER_EVENT + 1))),
+        NewEvent("A", b"", ("x" * 1_025,)),
+        NewEvent("x" * 1_025, b""),
+    ],
+    ids=["too many tags", "a long tag", "a long type"],
+)
+def test_sizes_have_bounds(event):
+    """Bounds are far from what is sensible, and near enough to protect the store."""
+    with pytest.raises(InvalidAppend):
+        checked([event], None)
+    with pytest.raises(InvalidAppend):
+        checked([PLAIN, event], None)
+
+
+def test_data_has_a_bound(monkeypatch):
+    """Large documents belong elsewhere, says the remedy."""
+    monkeypatch.setattr(checking, "DATA_BYTES", 10)
+    with pytest.raises(InvalidAppend) as refusal:
+        checked([NewEvent("A", b"x" * 11)], None)
+    assert refusal.value.remedy
+
+
+def test_the_number_of_events_has_a_bound(monkeypatch):
+    """A migration appends in several steps."""
+    monkeypatch.setattr(checking, "EVENTS_PER_APPEND", 2)
+    with pytest.raises(InvalidAppend):
+        checked([NewEvent("A", b"") for _ in range(3)], None)
