@@ -146,9 +146,9 @@ class Follower:
                 failures = 0
             except StoreClosed:
                 return
-            except StoreError as error:
+            except Exception as error:  # noqa: BLE001  whatever it is, standing still unseen would be worse
                 failures += 1
-                _LOG.warning("following stumbled, trying again: %s", error)
+                _LOG.warning("following stumbled, trying again: %r", error, exc_info=error)
                 group.stumble(error)
                 await asyncio.sleep(self._retry.seconds(failures))
 
@@ -284,6 +284,8 @@ class Follower:
         group = Group([member], member.position)
         if self._live is not None:
             self._spawn(self._run(group))
+        else:  # rebuilding, while nobody follows
+            await self._catch_up(group, await self._events.head())
 
     # -- where everybody stands
 

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 
-from headwater.errors import StoreError
 from headwater.event_store.protocol import EventQuery, EventStore, Slice
 from headwater.followers.consumer import Consumer, Fault, ProjectionStatus, State
 from headwater.read_store.protocol import Checkpoint
@@ -108,8 +107,8 @@ class Group:
             member.settle(live=True)
             self.members.append(member)
 
-    def stumble(self, error: StoreError) -> None:
-        """The log or the read store failed: nobody's fault here, but to be seen."""
+    def stumble(self, error: Exception) -> None:
+        """Following failed: perhaps nobody's fault here, but to be seen."""
         for member in self.members:
             member.error = error
 

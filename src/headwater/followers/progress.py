@@ -62,15 +62,13 @@ class Progress:
             async with asyncio.timeout(timeout):
                 for name in behind:
                     await self._wait_for_one(name, position)
-        except TimeoutError as error:
-            if isinstance(error, ProjectionError):
-                raise
+        except TimeoutError:
             raise self._behind(behind, position) from None
 
     async def _wait_for_one(self, name: str, position: int) -> None:
         while self._positions.get(name, 0) < position:
             if name in self._failures:
-                raise self._failures[name]
+                raise _again(self._failures[name])
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             heappush(self._waiting.setdefault(name, []), (position, next(self._turn), future))
             try:
@@ -93,6 +91,13 @@ class Progress:
             wanted=wanted,
             reached=reached,
         )
+
+
+def _again(error: ProjectionError) -> ProjectionError:
+    """The same news for each who waits, as an exception of its own."""
+    made = type(error)(error.message, remedy=error.remedy, **error.fields)
+    made.__cause__ = error.__cause__
+    return made
 
 
 def _wake(future: asyncio.Future[None]) -> None:
