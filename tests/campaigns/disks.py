@@ -74,6 +74,11 @@ def small_disk(kibibytes: int) -> Iterator[Path]:
         directory.rmdir()
 
 
+def make_read_only(directory: Path) -> None:
+    """Let nobody write to the disk mounted there."""
+    _run("mount", "-o", "remount,ro", directory)
+
+
 def can_mount() -> bool:
     """Whether this user may mount file systems here, loop devices included."""
     if os.geteuid() != 0 or not shutil.which("mkfs.ext4"):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.campaigns.disks import can_mount, power_cut_disk, small_disk
+from tests.campaigns.disks import can_mount, make_read_only, power_cut_disk, small_disk
 from tests.campaigns.survival import sqlite_url
 
-from headwater.errors import OutcomeUnknown, StoreFull, StoreIOError
+from headwater.errors import OutcomeUnknown, StoreFull, StoreIOError, StoreReadOnly
 from headwater.event_store import Appended, EventQuery, NewEvent, open_store
 
 pytestmark = pytest.mark.skipif(not can_mount(), reason="needs root and loop devices")
@@ -54,6 +54,20 @@ async def test_opening_on_a_full_disk():
         with pytest.raises(StoreFull):
             async with open_store(sqlite_url(directory)):
                 pass
+
+
+@pytest.mark.parametrize("exists", [True, False])
+async def test_opening_on_a_read_only_disk(exists):
+    """Neither an existing log nor a new one can be opened for writing, and the error says what to do."""
+    with small_disk(2_000) as directory:
+        if exists:
+            async with open_store(sqlite_url(directory)) as store:
+                await store.append([NewEvent("A", b"")])
+        make_read_only(directory)
+        with pytest.raises(StoreReadOnly) as refusal:
+            async with open_store(sqlite_url(directory)):
+                pass
+        assert "writable" in refusal.value.remedy
 
 
 async def test_a_disk_that_fails_while_appending():
