@@ -39,7 +39,7 @@ class LogError(HeadwaterError, ValueError):
     """The log cannot be read. ``path`` and ``line`` say how far it could."""
 
     code = "log-unreadable"
-    remedy = "give a CSV file, plain or gzip, of the shape that data/CREDITS.md describes"
+    remedy = "give a CSV file, plain or gzip, with the columns of the shipped log"
 
 
 class BrokenRow(LogError):
