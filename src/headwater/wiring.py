@@ -93,6 +93,7 @@ class _Parts:
         self.faults.extend(_twice("command", "decided", self._command_owners()))
         self.faults.extend(_twice("query", "answered", ((q.query, q.where) for q in self.queries)))
         self.faults.extend(_twice("projection", "named", ((p.name, p.where) for p in self.projections)))
+        self.faults.extend(_twice("read model", "filled", ((m, p.where) for p in self.projections for m in p.models)))
         self.faults.extend(self._undecided(catalogue))
         self.faults.extend(self._unprojected())
         found = dict(services)

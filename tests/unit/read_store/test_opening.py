@@ -1,0 +1,107 @@
+"""From URLs to read stores."""
+
+from __future__ import annotations
+
+import apsw
+import pytest
+
+from headwater.errors import SchemaTooNew, StoreCorrupt, StoreReadOnly, UnsupportedUrl
+from headwater.event_store import open_store
+from headwater.read_store import open_read_store, read_store_url
+
+
+@pytest.mark.parametrize(
+    ("log", "rows"),
+    [
+        ("memory:", "memory:"),
+        ("sqlite:///desk.db", "sqlite:///desk.read.db"),
+        ("sqlite:////var/lib/desk.sqlite3?durability=relaxed", "sqlite:////var/lib/desk.read.sqlite3"),
+        ("sqlite:///data.d/desk", "sqlite:///data.d/desk.read.db"),
+        ("sqlite:///.db", "sqlite:///.db.read.db"),
+        ("postgresql://host/db", "postgresql://host/db"),
+    ],
+)
+def test_read_models_stand_beside_the_log(log, rows):
+    """In a file of their own, unless another URL is given."""
+    assert read_store_url(log) == rows
+
+
+@pytest.mark.parametrize("url", ["", "rows.db", "nothing:x", "memory:x", "sqlite:", "sqlite:///x.db?fast=1"])
+async def test_what_cannot_be_opened_is_said(url):
+    """With the schemes that can."""
+    with pytest.raises(UnsupportedUrl):
+        async with open_read_store(url):
+            pass
+
+
+async def test_a_log_is_no_read_store(tmp_path):
+    """Nor the other way round: neither is touched."""
+    url = f"sqlite:///{tmp_path}/x.db"
+    async with open_store(url):
+        pass
+    with pytest.raises(StoreCorrupt, match="no Headwater read store"):
+        async with open_read_store(url):
+            pass
+
+
+async def test_damage_is_said(tmp_path):
+    """A file that is no database is left as it is."""
+    (tmp_path / "x.db").write_bytes(b"not a database, but long enough to look like one" * 50)
+    with pytest.raises(StoreCorrupt):
+        async with open_read_store(f"sqlite:///{tmp_path}/x.db"):
+            pass
+
+
+async def test_a_newer_schema_is_refused(tmp_path):
+    """With what to do."""
+    url = f"sqlite:///{tmp_path}/x.db"
+    async with open_read_store(url):
+        pass
+    connection = apsw.Connection(str(tmp_path / "x.db"))
+    connection.execute("INSERT INTO schema_version VALUES (99, '')")
+    connection.close()
+    with pytest.raises(SchemaTooNew, match="upgrade"):
+        async with open_read_store(url):
+            pass
+
+
+async def test_a_file_in_a_place_that_is_not_there(tmp_path):
+    """The error names the directory."""
+    with pytest.raises(OSError, match="no directory"):
+        async with open_read_store(f"sqlite:///{tmp_path}/nowhere/x.db"):
+            pass
+
+
+async def test_writing_queries_fail(tmp_path):
+    """On every connection that queries use."""
+    from headwater.errors import ReadOnlyViolation
+
+    async with open_read_store(f"sqlite:///{tmp_path}/x.db") as store:
+        for statement in ("DELETE FROM facts", "CREATE TABLE x (y)", "INSERT INTO facts VALUES ('a', x'')"):
+            with pytest.raises(ReadOnlyViolation):
+                await store.query(statement)
+        assert await store.query("SELECT ? + 1", (41,)) == [(42,)]
+
+
+async def test_a_read_that_takes_long_goes_on_in_a_thread(tmp_path):
+    """And a wrong one is an error of the store."""
+    long = "WITH RECURSIVE n(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n WHERE x < 300000) SELECT max(x) FROM n"
+    async with open_read_store(f"sqlite:///{tmp_path}/x.db") as store:
+        assert await store.query(long) == [(300_000,)]
+        with pytest.raises(OSError, match="failed"):
+            await store.query("SELECT nothing")
+
+
+async def test_a_read_only_file_is_said(tmp_path):
+    """If the system would keep us from writing it."""
+    import os
+
+    if os.geteuid() == 0:
+        pytest.skip("root may write everything")
+    path = tmp_path / "x.db"
+    async with open_read_store(f"sqlite:///{path}"):
+        pass
+    path.chmod(0o400)
+    with pytest.raises(StoreReadOnly):
+        async with open_read_store(f"sqlite:///{path}"):
+            pass
