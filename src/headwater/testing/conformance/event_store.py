@@ -45,7 +45,7 @@ class EventStoreConformance(Querying, Appending, Conditions, Repeating, Subscrib
             def open(self) -> AbstractAsyncContextManager[EventStore]:
                 return suite.open(self.location)
 
-        tries = max(20, settings().max_examples // 3)  # a profile that tries harder tries harder here too
+        tries = max(20, settings().max_examples // 6)  # a profile that tries harder tries harder here too
         quiet = (HealthCheck.too_slow, HealthCheck.data_too_large)
         chosen = settings(deadline=None, stateful_step_count=15, max_examples=tries, suppress_health_check=quiet)
         run_state_machine_as_test(Machine, settings=chosen)
