@@ -57,18 +57,25 @@ class Key:
 
 
 class Indexed:
-    """Marks a field that is often filtered or sorted by: the read store keeps an index on it."""
+    """Marks a field that is often filtered or sorted by: the read store keeps an index on it.
 
-    __slots__ = ()
+    ``Indexed("opened_at")`` on ``status`` serves lists that are filtered by status and sorted by ``opened_at``: the
+    index goes on with the named fields.
+    """
+
+    __slots__ = ("then",)
+
+    def __init__(self, *then: str) -> None:
+        self.then = then
 
     def __repr__(self) -> str:
-        return "Indexed()"
+        return f"Indexed({', '.join(map(repr, self.then))})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Indexed)
+        return isinstance(other, Indexed) and other.then == self.then
 
     def __hash__(self) -> int:
-        return hash(Indexed)
+        return hash((Indexed, self.then))
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
@@ -250,6 +257,10 @@ def _model_faults(model: type[ReadModel]) -> Iterator[str]:
     for field, marks, hint in listed:
         if Key() in marks and (is_optional(hint) or not all(map(_may_be_key, options(hint)))):
             yield f"{name}.{field}: a key is a str, int, bytes, UUID, date, datetime, Enum or Literal, and never None"
+    for field, marks, _ in listed:
+        for mark in marks:
+            unknown = set(mark.then) - {known for known, _, _ in listed} if isinstance(mark, Indexed) else ()
+            yield from (f"{name}.{field}: {mark!r} names {each!r}, which is no field" for each in sorted(unknown))
     if len({field.lower() for field, _, _ in listed}) < len(listed):
         yield f"{name}: two fields differ only in upper and lower case, which SQL columns cannot"
 

@@ -40,6 +40,11 @@ class OddKey(ReadModel):
     weight: Annotated[float, Key()]
 
 
+class Misnamed(ReadModel):
+    code: Annotated[str, Key()]
+    note: Annotated[str, Indexed("cod")]
+
+
 class Confusing(ReadModel):
     code: Annotated[str, Key()]
     Code: str
@@ -184,6 +189,11 @@ class _OfKeyless(Projection[Keyless]):
     def made(self, event: Made) -> Keyless: ...
 
 
+class _OfMisnamed(Projection[Misnamed]):
+    @on
+    def made(self, event: Made) -> Misnamed: ...
+
+
 class _OfConfusing(Projection[Confusing]):
     @on
     def made(self, event: Made) -> Confusing: ...
@@ -204,6 +214,7 @@ class _OfConfusing(Projection[Confusing]):
         (_Twice, "Made is already projected by _Twice.made"),
         (_Unannotated, "parameter 'event' has no annotation"),
         (_OfKeyless, "no field is the key"),
+        (_OfMisnamed, "Misnamed.note: Indexed('cod') names 'cod', which is no field"),
         (_OfConfusing, "differ only in upper and lower case"),
     ],
 )
@@ -224,6 +235,6 @@ def test_all_faults_are_told_at_once():
 
 def test_marks_are_equal_and_readable():
     """They are compared when annotations are read."""
-    assert (repr(Key()), repr(Indexed())) == ("Key()", "Indexed()")
-    assert {Key(), Key(), Indexed(), Indexed()} == {Key(), Indexed()}
-    assert Key() != Indexed()
+    assert (repr(Key()), repr(Indexed()), repr(Indexed("a", "b"))) == ("Key()", "Indexed()", "Indexed('a', 'b')")
+    assert {Key(), Key(), Indexed("a"), Indexed("a")} == {Key(), Indexed("a")}
+    assert Indexed("a") != Indexed() != Key()

@@ -30,7 +30,7 @@ class PlacedOrder(ReadModel):
 
     order_id: Annotated[str, Key()]
     customer: str
-    state: Annotated[str, Indexed()]
+    state: Annotated[str, Indexed("placed_at")]
     total: int
     placed_at: Annotated[int, Indexed()]
 

@@ -39,7 +39,8 @@ _AFTER_DIGITS = "~"
 class Column(msgspec.Struct, frozen=True, kw_only=True):
     """One field of a row: its type without ``None``, how it is stored, and the ways there and back if it is changed.
 
-    ``order`` makes what the value is compared by, where that is not what is stored.
+    ``order`` makes what the value is compared by, where that is not what is stored. Each of the ``indexes`` goes on
+    with the named fields.
     """
 
     name: str
@@ -47,7 +48,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind
     nullable: bool
     is_key: bool = False
-    is_indexed: bool = False
+    indexes: tuple[tuple[str, ...], ...] = ()
     is_json: bool = False
     store: Way | None = None
     load: Way | None = None
@@ -105,7 +106,7 @@ def _column(name: str, marks: tuple[Any, ...], hint: Any) -> Column:
         type=bare,
         nullable=nullable,
         is_key=Key() in marks,
-        is_indexed=Indexed() in marks and not shape.get("is_json", False),
+        indexes=() if "is_json" in shape else tuple(mark.then for mark in marks if isinstance(mark, Indexed)),
         **shape,
     )
 

@@ -44,10 +44,10 @@ class IncidentRow(ReadModel):
     """One incident as the list shows it. ``found_in`` is the status an imported incident was found in."""
 
     incident_id: Annotated[str, Key()]
-    status: Annotated[Status, Indexed()]
-    group: Annotated[str | None, Indexed()]
+    status: Annotated[Status, Indexed("opened_at")]
+    group: Annotated[str | None, Indexed("opened_at")]
     person: str | None
-    caller: Annotated[str | None, Indexed()]
+    caller: Annotated[str | None, Indexed("opened_at")]
     impact: int
     urgency: int
     priority: Annotated[int, Indexed()]

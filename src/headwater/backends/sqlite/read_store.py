@@ -94,7 +94,11 @@ class SqliteReadStore:
 
     async def commit(self, changes: Sequence[Changes]) -> frozenset[str]:
         """See ``ReadStore.commit``."""
-        return await self._write(self._writer.commit, changes)
+        surveys = self._writer.surveys
+        moved = await self._write(self._writer.commit, changes)
+        if self._writer.surveys > surveys:
+            self._reader.refresh()
+        return moved
 
     async def reset(self, projection: str) -> None:
         """See ``ReadStore.reset``."""

@@ -47,12 +47,14 @@ class TableSql:
         return f"CREATE TABLE {self.name} ({', '.join(columns)}, PRIMARY KEY ({', '.join(self.key)})) {options}"
 
     def _indexes(self) -> Iterator[tuple[str, str]]:
-        """Of each indexed field, followed by the key as every order is."""
+        """Of each indexed field, followed by what it names and by the key, as every order is."""
         for column in self.table.columns:
-            if column.is_indexed and not (column.is_key and len(self.key) == 1):
-                name = f"ix_{self.table.name}_{column.name}"
-                listed = ", ".join(dict.fromkeys((_quoted(column.order_name), *self.key)))
-                yield name, f"CREATE INDEX {_quoted(name)} ON {self.name} ({listed})"
+            for then in column.indexes:
+                name = "_".join(("ix", self.table.name, column.name, *then))
+                fields = (column, *(self.table.column[field] for field in then))
+                listed = tuple(dict.fromkeys((*(_quoted(field.order_name) for field in fields), *self.key)))
+                if listed != tuple(self.key):
+                    yield name, f"CREATE INDEX {_quoted(name)} ON {self.name} ({', '.join(listed)})"
 
     @lru_cache(maxsize=16)  # noqa: B019  lives as long as the store
     def put(self, rows: int) -> str:

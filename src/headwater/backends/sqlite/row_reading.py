@@ -100,6 +100,11 @@ class RowReader:
         except Exception as error:
             raise self._failed(lane, error) from error
 
+    def refresh(self) -> None:
+        """Have statements planned anew, by what is known of the rows now: a connection learns it when it is opened."""
+        while self._idle:
+            self._idle.pop().drop()
+
     def close(self) -> None:
         """Close the lanes, those in use when they come back."""
         self._closed = True
