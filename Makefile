@@ -19,8 +19,7 @@ demo: $(READY) ## replay a real incident log through commands into SQLite, and c
 	@$(BIN)/headwater demo $(ARGS)
 
 test: check ## everything: lint, format, types, layers, then all tests
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not campaign and not serial" $(ARGS)
-	@$(BIN)/python -m pytest -q -m "serial and not campaign"
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(READY) ## what needs no running: lint, format, types (mypy and pyright), layers
 	@$(BIN)/ruff check --quiet .
