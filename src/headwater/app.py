@@ -97,9 +97,8 @@ class App:
             runtime = Runtime(self, events, rows, clock, executor, asker, follower, progress)
             services[Runtime] = runtime
             await follower.prepare()
-            if follow:
-                await follower.start()
-                stack.push_async_callback(follower.stop)
+            stack.push_async_callback(follower.stop)
+            await (follower.start() if follow else follower.watch())
             yield runtime
 
     @contextmanager

@@ -30,6 +30,7 @@ from headwater.read_store.protocol import Changes, ReadStore
 
 _LOG = logging.getLogger("headwater.followers")
 _BATCH = 1_000
+_WATCH_SECONDS = 0.05
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +93,10 @@ class Follower:
             self._live = group
             self._spawn(self._run(group))
 
+    async def watch(self) -> None:
+        """Follow nothing, but notice in the background how far another process has come with the same read store."""
+        self._spawn(self._watch())
+
     async def stop(self) -> None:
         """Stop following. What is committed is committed; the rest is taken up at the next start."""
         tasks = list(self._tasks)
@@ -133,6 +138,17 @@ class Follower:
         else:
             self._spawn(self._run(group))
         await self._progress.wait_for([name], head)
+
+    async def _watch(self) -> None:
+        """One look for all who wait, however many they are."""
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            try:
+                await self._look_up(self._members.values())
+            except StoreClosed:
+                return
+            except StoreError as error:
+                _LOG.warning("the read store cannot be read, trying again: %s", error)
 
     # -- groups
 

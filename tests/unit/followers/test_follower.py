@@ -243,6 +243,17 @@ async def test_two_followers_on_one_store_count_every_event_once(tmp_path):
         assert await two.entries() == expected_entries(deposits(600))
 
 
+async def test_who_follows_nothing_still_sees_how_far_others_are(tmp_path):
+    """As a process that only answers queries does, beside one that projects."""
+    stores = {"events": f"sqlite:///{tmp_path}/log.db", "rows": f"sqlite:///{tmp_path}/rows.db"}
+    async with bank(Balances, **stores) as one, bank(Balances, **stores, follow=False) as two:
+        await two.follower.watch()
+        await one.append(*deposits(3))
+        await two.progress.wait_for(["Balances"], 3, timeout=10)
+        assert await two.balances() == expected_balances(deposits(3))
+        await two.rows.close()
+
+
 async def test_a_rebuild_elsewhere_is_noticed(tmp_path):
     """Another process starts a projection anew: both end with the right rows."""
     stores = {"events": f"sqlite:///{tmp_path}/log.db", "rows": f"sqlite:///{tmp_path}/rows.db"}

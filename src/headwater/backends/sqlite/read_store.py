@@ -17,6 +17,7 @@ from headwater.backends.sqlite.driver import Row, Value
 from headwater.backends.sqlite.row_plans import TableSql, counting, in_sizes, selecting
 from headwater.backends.sqlite.row_reading import RowReader
 from headwater.backends.sqlite.row_writing import READ_STORE_SCHEMA, RowWriter
+from headwater.backends.sqlite.statements import statement
 from headwater.errors import StoreClosed
 from headwater.read_models import ReadModel
 from headwater.read_store.protocol import Changes, Checkpoint
@@ -76,7 +77,10 @@ class SqliteReadStore:
 
     async def checkpoints(self) -> Mapping[str, Checkpoint]:
         """See ``ReadStore.checkpoints``."""
-        return await self._write(self._writer.checkpoints)
+        self._refuse_if_closed()
+        versions = {table.projection: table.version for table in self._shelf.tables}
+        rows = await self._reader.rows(statement("load_checkpoints"), ())
+        return {name: Checkpoint(at, epoch) for name, version, at, epoch in rows if versions.get(name) == version}
 
     async def load(self, table: Table, keys: Iterable[RowKey]) -> dict[RowKey, Any]:
         """See ``ReadStore.load``."""

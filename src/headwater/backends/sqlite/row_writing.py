@@ -22,7 +22,7 @@ from headwater.backends.sqlite.row_plans import TableSql, in_sizes
 from headwater.backends.sqlite.schema import Schema, prepare
 from headwater.backends.sqlite.statements import statement
 from headwater.errors import ContractChanged, HeadwaterError, ProjectionError
-from headwater.read_store.protocol import Changes, Checkpoint, TableChanges
+from headwater.read_store.protocol import Changes, TableChanges
 from headwater.read_store.tables import Table
 
 READ_STORE_SCHEMA = Schema("read_store", READ_STORE, 1)
@@ -122,12 +122,6 @@ class RowWriter:
         connection.execute(statement("restart_checkpoint"), (projection, self._versions[projection]))
 
     # -- rows
-
-    def checkpoints(self) -> dict[str, Checkpoint]:
-        """See ``ReadStore.checkpoints``."""
-        with self._transaction() as connection:
-            rows = connection.execute(statement("load_checkpoints")).fetchall()
-        return {name: Checkpoint(at, epoch) for name, version, at, epoch in rows if self._versions.get(name) == version}
 
     def commit(self, changes: Sequence[Changes]) -> frozenset[str]:
         """See ``ReadStore.commit``. Raises ``ProjectionError`` for rows that do not fit their table."""
