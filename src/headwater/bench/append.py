@@ -17,8 +17,8 @@ from headwater.event_store import open_store
 from headwater.event_store.protocol import AppendCondition, Conflict, EventQuery, EventStore, NewEvent
 
 _SECONDS = 0.8
-APPEND_1, APPEND_16, APPEND_256 = (f"append, {clients} clients" for clients in (1, 16, 256))
-UMADB_1, UMADB_16, UMADB_128 = (f"UmaDB: append, {threads} threads" for threads in (1, 16, 128))
+APPEND_1, APPEND_16, APPEND_256 = "append, 1 client", "append, 16 clients", "append, 256 clients"
+UMADB_1, UMADB_16, UMADB_128 = "UmaDB: append, 1 thread", "UmaDB: append, 16 threads", "UmaDB: append, 128 threads"
 
 
 @contextmanager

@@ -72,7 +72,7 @@ def _targets(report: Report) -> Iterator[str]:
 
 
 def _ratio_row(ratio: Ratio) -> str:
-    against = " / ".join(ratio.against) or "itself"
+    against = " / ".join(ratio.against) or "nothing: the figure itself"
     if len(ratio.against) > 1:
         against = f"best of {against}"
     target = "" if ratio.limit is None else f"{ratio.bound} {ratio.limit:g}"
