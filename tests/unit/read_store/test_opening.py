@@ -92,6 +92,20 @@ async def test_a_read_that_takes_long_goes_on_in_a_thread(tmp_path):
             await store.query("SELECT nothing")
 
 
+async def test_a_stream_that_takes_long_to_begin_or_fails_on_the_way(tmp_path):
+    """It begins in a thread; after a failure the store reads on with other connections."""
+    numbers = "WITH RECURSIVE n(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n WHERE x < 300000)"
+    async with open_read_store(f"sqlite:///{tmp_path}/x.db") as store:
+        rows = store._reader.stream(f"{numbers} SELECT x FROM n ORDER BY -x LIMIT 600", (), lambda row: row[0])
+        assert [row async for row in rows] == list(range(300_000, 299_400, -1))
+        failing = store._reader.stream(f"{numbers} SELECT abs(iif(x < 900, x, -1 << 63)) FROM n", (), tuple)
+        with pytest.raises(OSError, match="failed"):
+            assert [row async for row in failing] == []
+        with pytest.raises(OSError, match="failed"):
+            assert [row async for row in store._reader.stream("SELECT nothing", (), tuple)] == []
+        assert await store.query("SELECT 1") == [(1,)]
+
+
 async def test_a_read_only_file_is_said(tmp_path):
     """If the system would keep us from writing it."""
     import os

@@ -77,7 +77,7 @@ class RowReader:
                 for row in chunk:
                     yield made(row)
         finally:
-            rows.close()  # lets the snapshot go
+            rows.close(force=True)  # lets the snapshot go
             self._give(lane)
 
     async def _begin(self, sql: str, values: Sequence[Value]) -> tuple[_Lane, Cursor, list[Row]]:
@@ -86,12 +86,18 @@ class RowReader:
         try:
             rows = lane.connection.execute(sql, values)
             return lane, rows, list(islice(rows, _CHUNK_ROWS))
-        except apsw.InterruptError:
-            lane.limited = False
+        except apsw.InterruptError:  # it looks at much before the first row: begin again in a worker thread
+            rows = await _in_thread(self._open, lane, sql, values)
+            return lane, rows, await _in_thread(self._next, lane, rows)
         except Exception as error:
             raise self._failed(lane, error) from error
-        rows = await _in_thread(lane.connection.execute, sql, values)
-        return lane, rows, await _in_thread(self._next, lane, rows)
+
+    def _open(self, lane: _Lane, sql: str, values: Sequence[Value]) -> Cursor:
+        lane.limited = False
+        try:
+            return lane.connection.execute(sql, values)
+        except Exception as error:
+            raise self._failed(lane, error) from error
 
     def _next(self, lane: _Lane, rows: Cursor) -> list[Row]:
         lane.limited = False
@@ -120,7 +126,7 @@ class RowReader:
             return _Lane(self._file)
 
     def _give(self, lane: _Lane) -> None:
-        if self._closed or len(self._idle) >= _LANES_KEPT:
+        if lane.is_dropped or self._closed or len(self._idle) >= _LANES_KEPT:
             lane.drop()
         else:
             self._idle.append(lane)
@@ -137,9 +143,10 @@ class RowReader:
 class _Lane:
     """A read-only connection. While ``limited``, a read ends in ``InterruptError`` when it takes too many steps."""
 
-    __slots__ = ("connection", "limited", "spent")
+    __slots__ = ("connection", "is_dropped", "limited", "spent")
 
     def __init__(self, file: SqliteFile) -> None:
+        self.is_dropped = False
         self.limited = False
         self.spent = 0
         self.connection = connect(file, read_only=True)
@@ -152,6 +159,7 @@ class _Lane:
 
     def drop(self) -> None:
         """Close the connection."""
+        self.is_dropped = True
         self.connection.close(force=True)
 
 
