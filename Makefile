@@ -42,10 +42,10 @@ docs: $(READY) ## write the generated pages, check links, execute every code blo
 campaign: campaign-properties campaign-crash ## the long runs: many more random histories, and many more crashes
 
 campaign-properties: $(READY) ## property tests with thousands of examples each
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --hypothesis-profile=campaign tests/properties tests/conformance tests/unit
+	@$(BIN)/python -m pytest -q --timeout 0 -n $(WORKERS) --hypothesis-profile=campaign tests/properties tests/conformance tests/unit
 
 campaign-crash: $(READY) ## tests marked `campaign`: kill -9, full disks, a million events
-	@$(BIN)/python -m pytest -q -m campaign tests
+	@$(BIN)/python -m pytest -q --timeout 0 -m campaign tests
 
 clean: ## remove the environment and what the tools left
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
