@@ -188,13 +188,16 @@ def aggregate_plan(cls: type[Aggregate]) -> AggregatePlan:
 
 def default_boundary(state: Aggregate, tags: tuple[TagField, ...], types: tuple[str, ...]) -> EventQuery:
     """One item per tag value with the given types; without tags, one item of the types."""
-    values: list[str] = []
+    values: dict[str, None] = {}
     for field in tags:
         value = getattr(state, field.field)
+        if type(value) is str:
+            values[f"{field.tag}:{value}"] = None
+            continue
         parts = value if field.many else (value,)
-        values.extend(f"{field.tag}:{tag_value(part)}" for part in parts or () if part is not None)
+        values |= {f"{field.tag}:{tag_value(part)}": None for part in parts or () if part is not None}
     if tags:
-        return EventQuery(tuple(QueryItem(types, (tag,)) for tag in dict.fromkeys(values)))
+        return EventQuery(tuple(QueryItem(types, (tag,)) for tag in values))
     return EventQuery((QueryItem(types),) if types else ())
 
 

@@ -234,7 +234,7 @@ class _Terms(msgspec.Struct, frozen=True):
 async def authorise(hook: Authorise, message: Message, actor: str | None) -> None:
     """Ask the hook; raise ``Forbidden`` if it says no."""
     verdict = hook(message, actor)
-    if inspect.isawaitable(verdict):
+    if verdict is not True and inspect.isawaitable(verdict):
         verdict = await verdict
     if verdict is False:
         name = contract_of(type(message)).name

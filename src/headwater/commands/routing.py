@@ -36,10 +36,9 @@ def routes_of(plan: AggregatePlan) -> dict[type[Command], Route]:
 def _route(plan: AggregatePlan, command: type[Command], decider: Decider) -> Route:
     cls = plan.cls
     own_boundary = overrides(cls, "boundary")
-    if overrides(cls, "start") or own_boundary:
-        key = _key_by_start(cls)
-    else:
-        key = _key_by_tags(cls, tuple(field.field for field in plan.tags))
+    own_start = overrides(cls, "start")
+    names = tuple(field.field for field in plan.tags)
+    key = _key_by_start(cls) if own_start or own_boundary else _key_by_tags(cls, names)
     tags, types = plan.tags, evolved_types(cls)
 
     def boundary(state: Aggregate) -> EventQuery | None:
@@ -48,8 +47,22 @@ def _route(plan: AggregatePlan, command: type[Command], decider: Decider) -> Rou
         return default_boundary(state, tags, types) if types else None
 
     return Route(
-        name=contract_of(command).name, plan=plan, decider=decider, key=key, start=cls.start, boundary=boundary
+        name=contract_of(command).name,
+        plan=plan,
+        decider=decider,
+        key=key,
+        start=cls.start if own_start else _start_by_tags(cls, names),
+        boundary=boundary,
     )
+
+
+def _start_by_tags(cls: type[Aggregate], names: tuple[str, ...]) -> Callable[[Any], Aggregate]:
+    """What ``Aggregate.start`` does, with the fields looked up once."""
+    if len(names) != 1:
+        return lambda command: cls(**{name: getattr(command, name) for name in names})
+    (name,) = names
+    value = attrgetter(name)
+    return lambda command: cls(**{name: value(command)})
 
 
 def _key_by_tags(cls: type[Aggregate], names: tuple[str, ...]) -> Callable[[Any], Hashable]:

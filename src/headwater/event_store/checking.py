@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
 
@@ -48,9 +49,14 @@ def check_query(query: EventQuery) -> None:
         for name in item.tags:
             if type(name) is not str or not name.isprintable():
                 _check_name("tag", name)
-        for name in item.types:
-            if type(name) is not str or not name.isprintable():
-                _check_name("event type", name)
+        _check_types(tuple(item.types))
+
+
+@lru_cache(maxsize=1_024)
+def _check_types(names: tuple[str, ...]) -> None:
+    """The types of a query, which are the same few lists again and again. A list with a fault is not remembered."""
+    for name in names:
+        _check_name("event type", name)
 
 
 def check_reading(query: EventQuery, after: int, limit: int | None) -> None:

@@ -141,6 +141,6 @@ async def test_an_evolve_that_fails_is_a_typed_error(desk: Runtime) -> None:
     """It names the event; nothing is stored."""
     codec = desk.codec
     await desk.event_store.append([codec.encode_event(CountedUp(counter_id="c", number=7))])
-    with pytest.raises(EvolutionError, match="cannot fold CountedUp at position 1"):
+    with pytest.raises(EvolutionError, match="cannot fold the event at position 1"):
         await count(desk, 1)
     assert await desk.event_store.head() == 1
