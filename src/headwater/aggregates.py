@@ -18,7 +18,16 @@ import msgspec
 from headwater.errors import HandlerContractError, Refused
 from headwater.event_store.protocol import EventQuery, QueryItem
 from headwater.messages import Command, Event, Recorded, contract_of
-from headwater.signatures import Parameter, Signature, alternatives, is_kind, leaves, listed, read_signature
+from headwater.signatures import (
+    Parameter,
+    Signature,
+    alternatives,
+    is_kind,
+    leaves,
+    listed,
+    marked_methods,
+    read_signature,
+)
 from headwater.tags import TagField, tag_faults, tag_fields, tag_value
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -163,7 +172,7 @@ def aggregate_plan(cls: type[Aggregate]) -> AggregatePlan:
     faults: list[str] = []
     deciders: dict[type[Command], Decider] = {}
     evolvers: dict[type[Event], Evolver] = {}
-    for method in _marked_methods(cls, _DECIDES):
+    for method in marked_methods(cls, _DECIDES):
         decider = _decider(method)
         if isinstance(decider, str):
             faults.append(decider)
@@ -172,7 +181,7 @@ def aggregate_plan(cls: type[Aggregate]) -> AggregatePlan:
             faults.append(f"{decider.where}: {decider.command.__name__} is already decided by {other}")
         else:
             deciders[decider.command] = decider
-    for method in _marked_methods(cls, _EVOLVES):
+    for method in marked_methods(cls, _EVOLVES):
         for evolver in _evolvers(method):
             if isinstance(evolver, str):
                 faults.append(evolver)
@@ -205,7 +214,7 @@ def default_boundary(state: Aggregate, tags: tuple[TagField, ...], types: tuple[
 def evolved_types(cls: type[Aggregate]) -> tuple[str, ...]:
     """The stored names (aliases included) of the events the class evolves, sorted."""
     names: set[str] = set()
-    for method in _marked_methods(cls, _EVOLVES):
+    for method in marked_methods(cls, _EVOLVES):
         for evolver in _evolvers(method):
             if not isinstance(evolver, str):
                 names |= {contract_of(evolver.event).name, *contract_of(evolver.event).aliases}
@@ -215,16 +224,6 @@ def evolved_types(cls: type[Aggregate]) -> tuple[str, ...]:
 def overrides(cls: type[Aggregate], name: str) -> bool:
     """Whether the class, or a base below ``Aggregate``, has its own method of that name."""
     return any(name in vars(base) for base in cls.__mro__[: cls.__mro__.index(Aggregate)])
-
-
-def _marked_methods(cls: type, mark: str) -> list[Callable[..., Any]]:
-    """Marked methods in declaration order, the most derived definition of each name."""
-    found: dict[str, Any] = {}
-    for base in reversed(cls.__mro__):
-        for name, value in vars(base).items():
-            if name in found or hasattr(value, mark):
-                found[name] = value
-    return [value for value in found.values() if hasattr(value, mark)]
 
 
 def _decider(method: Callable[..., Any]) -> Decider | str:

@@ -30,7 +30,7 @@ from msgspec import Meta
 
 from headwater.annotations import class_of, is_below, is_optional, options, peel
 from headwater.messages import Event, Recorded, contract_of
-from headwater.signatures import Parameter, Signature, alternatives, is_kind, leaves, read_signature
+from headwater.signatures import Parameter, Signature, alternatives, is_kind, leaves, marked_methods, read_signature
 
 R = TypeVar("R", bound="ReadModel")
 T = TypeVar("T")
@@ -201,7 +201,7 @@ def projection_plan(cls: type[Projection[Any]]) -> ProjectionPlan | str:
     faults = list(_model_faults(model))
     fields = key_fields(model)
     handlers: dict[type[Event], EventHandler] = {}
-    for method in _marked_methods(cls):
+    for method in marked_methods(cls, _ON):
         for handler in _handlers(method, model, fields):
             if isinstance(handler, str):
                 faults.append(handler)
@@ -276,16 +276,6 @@ def _class_faults(cls: type[Projection[Any]], handlers: Mapping[type[Event], Eve
         yield f"{cls.__name__}.version is a whole number from 1, not {version!r}"
     if not handlers:
         yield f"{cls.__name__} projects no event; mark a method with @on"
-
-
-def _marked_methods(cls: type) -> list[Callable[..., Any]]:
-    """Marked methods in declaration order, the most derived definition of each name."""
-    found: dict[str, Any] = {}
-    for base in reversed(cls.__mro__):
-        for name, value in vars(base).items():
-            if name in found or hasattr(value, _ON):
-                found[name] = value
-    return [value for value in found.values() if hasattr(value, _ON)]
 
 
 def _handlers(

@@ -88,3 +88,13 @@ def listed(returned: Any) -> tuple[Any, ...]:
     if issubclass(kind, Iterable) and not issubclass(kind, (str, bytes, Mapping)):
         return tuple(cast("Iterable[Any]", returned))
     return (returned,)
+
+
+def marked_methods(cls: type, mark: str) -> list[Callable[..., Any]]:
+    """The methods that a decorator marked, in declaration order, the most derived definition of each name."""
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        for name, value in vars(base).items():
+            if name in found or hasattr(value, mark):
+                found[name] = value
+    return [value for value in found.values() if hasattr(value, mark)]
