@@ -19,6 +19,25 @@ _FILE = [block for block in _PYTHON if block.startswith("# library.py\n")]
 _PROMPT = [block for block in _PYTHON if not block.startswith("# library.py\n")]
 _SHELL = [tuple(block.removeprefix("$ ").partition("\n")[::2]) for block in _CONSOLE]
 
+_ASYNC_PROMPT = """
+import ast, asyncio, code, inspect, types
+here = {}
+prompt = code.InteractiveConsole(here)
+prompt.compile.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+with asyncio.Runner() as loop:
+    async def typed(compiled):
+        made = types.FunctionType(compiled, here)()
+        return await made if inspect.iscoroutine(made) else made
+    def run(compiled):
+        try:
+            loop.run(typed(compiled))
+        except Exception:
+            prompt.showtraceback()
+    prompt.runcode = run
+    prompt.interact(banner="", exitmsg="")
+"""
+"""What ``python -m asyncio`` does. That of 3.13.0 does not wait for the rest of a block when it reads from a pipe."""
+
 
 @pytest.fixture
 def library(tmp_path):
@@ -26,9 +45,8 @@ def library(tmp_path):
     (tmp_path / "library.py").write_text("\n\n".join(_FILE), encoding="utf-8")
     typed = "\n".join(["from library import *", *_PROMPT, "print('all', 'typed')\n"])
     prompt = subprocess.run(
-        [sys.executable, "-m", "asyncio"],
+        [sys.executable, "-c", _ASYNC_PROMPT],
         cwd=tmp_path,
-        env={**os.environ, "PYTHON_BASIC_REPL": "1"},
         input=typed,
         capture_output=True,
         text=True,
