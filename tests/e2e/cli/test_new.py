@@ -11,7 +11,7 @@ from headwater.cli import main
 def test_a_new_projects_own_tests_pass(project):
     """What ``headwater new`` writes works as it stands, warnings being errors."""
     ended = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "-p", "no:asyncio"],
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"],
         cwd=project,
         capture_output=True,
         text=True,
@@ -43,6 +43,15 @@ def test_what_is_there_is_never_overwritten(tmp_path, capsys):
     assert main(["new", str(tmp_path / "shop")]) == 1
     assert "not empty" in capsys.readouterr().err
     assert (tmp_path / "shop" / "app.py").read_text() == "mine"
+
+
+def test_a_place_that_cannot_be_written_is_one_clear_line(tmp_path, capsys):
+    """No traceback and no 'unexpected'."""
+    (tmp_path / "file").write_text("in the way")
+    assert main(["new", str(tmp_path / "file" / "shop")]) == 1
+    shown = capsys.readouterr().err
+    assert "cannot be written" in shown
+    assert "unexpected" not in shown
 
 
 @pytest.mark.parametrize("name", ["1st", "a b", "a.b", "-x", ".."])

@@ -27,7 +27,10 @@ def command(screen: Screen, name: str) -> None:
         )
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise click.ClickException(f"{directory} is already there and not empty; choose another name")
-    written = write_project(directory)
+    try:
+        written = write_project(directory)
+    except OSError as error:
+        raise click.ClickException(f"{directory} cannot be written: {error.strerror}; choose another place") from error
     answer = {"directory": str(directory), "files": written, "next": f"cd {directory} && python -m pytest"}
     screen.answer(answer, lambda: _draw(screen, directory, written))
 
