@@ -110,6 +110,7 @@ async def open_desk(options: DemoOptions, report: Report) -> AsyncIterator[Runti
     """The service desk on the demo's log: a fresh one, unless it is to be repeated or resumed."""
     url = url_of(options)
     if options.url is None and not (options.again or options.resume):
+        next(read_rows(_data_of(options), limit=1, skip=lambda _: None), None)  # what cannot be read costs no log
         _remove_last_run(report)
     async with app.open(url, cache_size=_CASES_KEPT) as desk:
         await _check_start(desk, options, url)
@@ -123,7 +124,7 @@ def url_of(options: DemoOptions) -> str:
 
 async def replay_and_check(desk: Runtime, options: DemoOptions, report: Report) -> DemoResult:
     """The demo on an open desk: what ``run_demo`` does between opening and closing it."""
-    path = Path(options.data) if options.data else SHIPPED_LOG
+    path = _data_of(options)
     broken: list[BrokenRow] = []
     head = await desk.event_store.head()
     began = perf_counter()
@@ -165,6 +166,10 @@ async def _check_start(desk: Runtime, options: DemoOptions, url: str) -> None:
         )
     if options.again and not head:
         raise DemoRefused(f"{url} has nothing to repeat", remedy="run it once without --again")
+
+
+def _data_of(options: DemoOptions) -> Path:
+    return Path(options.data) if options.data else SHIPPED_LOG
 
 
 def _remove_last_run(report: Report) -> None:
@@ -228,7 +233,8 @@ async def _tell(desk: Runtime, result: DemoResult, report: Report) -> None:
         report.line(f"{len(result.differences)} figures are NOT equal:")
         for text in result.differences:
             report.line(f"  {text}")
-    report.line(f"Look around: headwater serve headwater.servicedesk:app --url {result.url}")
+    if not result.url.startswith("memory:"):  # that one is gone with this process
+        report.line(f"Look around: headwater serve headwater.servicedesk:app --url {result.url}")
 
 
 async def _tell_reports(desk: Runtime, report: Report) -> None:

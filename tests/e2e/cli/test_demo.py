@@ -53,6 +53,19 @@ def test_people_get_the_reports(headwater):
         assert words in shown
 
 
+def test_data_that_cannot_be_read_costs_no_log(headwater):
+    """The demo's last log is only replaced when there is something to replay."""
+    events = headwater("demo", "--limit", "20", "--json").json["events"]
+    assert headwater("demo", "--data", "nowhere.csv").code == 1
+    assert headwater("verify", LOG, "--json").json["head"] == events
+
+
+def test_a_log_in_memory_is_not_offered_to_look_around_in(headwater):
+    """It is gone with the process."""
+    assert "Look around" in headwater("demo", "--limit", "20").out
+    assert "Look around" not in headwater("demo", "--limit", "20", "--url", "memory:").out
+
+
 def events_in(file):
     """How many events a log has that another process may be writing; 0 if it is not there yet."""
     with suppress(apsw.Error), closing(apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
