@@ -87,6 +87,7 @@ class Follower:
         """Follow the log from now on, in the background."""
         places: dict[int, list[Member]] = {}
         for member in self._members.values():
+            member.settle(live=False)  # until its first look at the log: it is under way, not stopped
             places.setdefault(member.position, []).append(member)
         for position in sorted(places):
             group = Group(places[position], position)

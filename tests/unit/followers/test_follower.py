@@ -63,6 +63,12 @@ async def test_rows_follow_the_log():
         assert (status.position, status.lag_positions, status.state, status.error) == (21, 0, "live", None)
 
 
+async def test_a_projection_is_under_way_from_the_start():
+    """Before its first look at the log it is not called stopped: that would alarm who watches."""
+    async with bank(Balances) as desk:
+        assert (await desk.status("Balances")).state == "catching-up"
+
+
 async def test_the_checkpoint_moves_over_events_that_nobody_wants():
     """It says how far the log was looked at, not where the last wanted event stands."""
     async with bank(Balances) as desk:
