@@ -38,3 +38,13 @@ def test_a_scenario_needs_no_extra():
     )
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("package", ["pytest", "pytest_asyncio", "hypothesis"])
+def test_the_conformance_suites_name_their_extra(package):
+    """Without it they say what to install."""
+    code = f"import sys; sys.modules[{package!r}] = None; from headwater.testing import conformance"
+
+    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+
+    assert f"needs {package}, which is not installed (pip install 'headwater[testing]')" in ended.stderr

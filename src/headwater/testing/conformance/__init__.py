@@ -14,7 +14,15 @@ read in the order of ``event_store.py``.
 
 from __future__ import annotations
 
-import pytest
+from importlib.util import find_spec
+
+from headwater.errors import MissingExtra
+
+for _package in ("pytest", "pytest_asyncio", "hypothesis"):
+    if find_spec(_package) is None:
+        raise MissingExtra("testing", _package, "the conformance suite")
+
+import pytest  # noqa: E402  after the check that it is there
 
 _SUITES = (
     "appending",
