@@ -65,5 +65,6 @@ def _opener_of(url: str) -> Opener:
     found = next(iter(entry_points(group=GROUP, name=scheme)), None)
     if not colon or found is None:
         known = ", ".join(f"{known}:" for known in schemes())
-        raise UnsupportedUrl(f"no backend for {url!r}", remedy=f"known are {known}", url=url)
+        file = "" if colon else f"; for an SQLite file write sqlite:///{url}"
+        raise UnsupportedUrl(f"no backend for {url!r}", remedy=f"known are {known}{file}", url=url)
     return cast("Opener", found.load())

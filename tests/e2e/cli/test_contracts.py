@@ -45,6 +45,14 @@ def test_a_breaking_change_fails_with_its_reason(headwater, change):
     assert "upcast" in shown.out
 
 
+def test_freezing_a_breaking_change_says_that_it_breaks(headwater, change):
+    """Whoever writes the lock anew learns what that means."""
+    headwater("contracts", "freeze", "app:app")
+    change("    task_id: TaskId\n    title: str\n", "    task_id: TaskId\n    name: str\n")
+    change("title=command.title", "name=command.title")
+    assert "of them break" in headwater("contracts", "freeze", "app:app").out
+
+
 def test_a_compatible_change_passes_and_is_told(headwater, change):
     """A new optional field breaks nobody."""
     headwater("contracts", "freeze", "app:app")

@@ -141,3 +141,9 @@ def test_the_environment_may_name_the_log(headwater, project, monkeypatch):
     add(headwater, 1, "--url", "sqlite:///third.db")
     assert {path.name for path in project.glob("*.db")} >= {"other.db", "third.db"}
     assert not (project / "todo.db").exists()
+
+
+def test_one_row_is_told_in_the_singular(headwater):
+    """A remark for people reads like one."""
+    add(headwater, 1)
+    assert "1 row, as of position 1" in headwater("ask", "app:app", "find-tasks").err

@@ -31,6 +31,13 @@ async def test_a_url_nobody_serves_is_refused(url):
     assert refusal.value.remedy
 
 
+async def test_a_bare_path_comes_with_its_url():
+    """Who gives a file instead of a URL is shown how it is written."""
+    with pytest.raises(UnsupportedUrl, match="write sqlite:///desk.db"):
+        async with open_store("desk.db"):
+            pass
+
+
 def test_the_built_in_schemes_are_known():
     """They need no installed metadata."""
     assert {"memory", "sqlite"} <= set(schemes())

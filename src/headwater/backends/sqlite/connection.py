@@ -132,7 +132,7 @@ def _refuse_foreign(connection: Connection, file: SqliteFile) -> None:
     if found != file.kind.application_id and not (empty and found == 0):
         raise StoreCorrupt(
             f"{file.path} is an SQLite file, but no Headwater {file.kind.name}",
-            remedy=f"give the path of a {file.kind.name}, or of a file that does not exist yet",
+            remedy="give the path of one, or of a file that does not exist yet",
             path=file.path,
         )
 

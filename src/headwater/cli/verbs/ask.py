@@ -60,7 +60,8 @@ def _draw(screen: Screen, value: Any, position: int) -> None:
     if _is_page(value):
         _draw_rows(screen, value.items)
         total = "" if value.total is None else f" of {value.total:,}"
-        screen.note(f"{len(value.items):,} rows{total}, as of position {position:,}")
+        rows = "1 row" if len(value.items) == 1 else f"{len(value.items):,} rows"
+        screen.note(f"{rows}{total}, as of position {position:,}")
         if value.next:
             screen.note(f"next: page.cursor={value.next}")
         return

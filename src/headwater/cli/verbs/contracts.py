@@ -50,7 +50,7 @@ def freeze_contracts(screen: Screen, app: str, lock: Path) -> None:
         raise click.ClickException(f"{lock} cannot be written: {error.strerror}") from error
     count = len(catalogue.commands) + len(catalogue.queries) + len(catalogue.events)
     answer = {"lock": str(lock), "messages": count, "changes": [as_object(change) for change in changes]}
-    screen.answer(answer, lambda: screen.line(f"froze {count} messages in {lock}; {len(changes)} changes since before"))
+    screen.answer(answer, lambda: screen.line(f"froze {count} messages in {lock}; {_since_before(changes)}"))
 
 
 @command.command("check")
@@ -98,6 +98,11 @@ def _draw(screen: Screen, changes: tuple[Change, ...], breaking: int) -> None:
     for change in changes:
         screen.line(f"{'BREAKS' if change.breaking else 'fine  '}  {change}")
     screen.line(f"{breaking} of {len(changes)} changes break" if breaking else f"compatible, {len(changes)} changes")
+
+
+def _since_before(changes: tuple[Change, ...]) -> str:
+    breaking = sum(change.breaking for change in changes)
+    return f"{len(changes)} changes since before" + (f", {breaking} of them break" if breaking else "")
 
 
 def _listed(app: App) -> list[dict[str, Any]]:
