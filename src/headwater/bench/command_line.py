@@ -25,8 +25,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmarks. Progress goes to standard error. Returns 1 if ``--strict`` and a target is missed."""
     asked = _parser().parse_args(arguments)
     if asked.list:
-        for group in GROUPS.values():
-            answer(f"{group.name:18} {group.title}")
+        _list_groups(as_json=asked.json is not None)
         return 0
     with _workplace(asked.dir) as directory:
         settings = Settings(directory=Path(directory), scale=asked.scale, repetitions=asked.reps)
@@ -54,8 +53,17 @@ def _parser() -> argparse.ArgumentParser:
         "--markdown", metavar="FILE", help="write the report as Markdown to a file, or into its marked place"
     )
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a target is missed or not measured")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
     parser.add_argument("--sample", nargs=2, metavar=("GROUP", "CASE"), help=argparse.SUPPRESS)
     return parser
+
+
+def _list_groups(*, as_json: bool) -> None:
+    if as_json:
+        answer(msgspec.json.encode([{"name": group.name, "title": group.title} for group in GROUPS.values()]).decode())
+        return
+    for group in GROUPS.values():
+        answer(f"{group.name:18} {group.title}")
 
 
 def _workplace(directory: Path | None) -> AbstractContextManager[str]:
