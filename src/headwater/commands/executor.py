@@ -41,9 +41,9 @@ from headwater.event_store.protocol import (
     EventStore,
     NewEvent,
 )
-from headwater.messages import Command, Event, Message, Metadata, Receipt, contract_of
+from headwater.messages import Command, Event, Metadata, Query, Receipt, contract_of
 
-Authorise = Callable[[Message, "str | None"], "bool | Awaitable[bool | None] | None"]
+Authorise = Callable[["Command | Query[Any]", "str | None"], "bool | Awaitable[bool | None] | None"]
 """Asked before each command and query: message and actor in; false, or a raised ``Forbidden``, refuses it."""
 
 _MAX_CONFLICTS = 12
@@ -231,7 +231,7 @@ class _Terms(msgspec.Struct, frozen=True):
     digest: str = ""
 
 
-async def authorise(hook: Authorise, message: Message, actor: str | None) -> None:
+async def authorise(hook: Authorise, message: Command | Query[Any], actor: str | None) -> None:
     """Ask the hook; raise ``Forbidden`` if it says no."""
     verdict = hook(message, actor)
     if verdict is not True and inspect.isawaitable(verdict):
