@@ -50,6 +50,8 @@ class App:
         resolver: Resolver | None = None,
         authorise: Authorise | None = None,
     ) -> None:
+        if faults := _name_faults(name):
+            raise WiringError(faults)
         self.name = name
         self.authorise = authorise
         self.wiring = wire(parts, services or {}, resolver)
@@ -114,6 +116,13 @@ class App:
 
         async with test_runtime(self, now=now) as runtime:
             yield runtime
+
+
+def _name_faults(name: Any) -> tuple[str, ...]:
+    """Whoever forgets the name gives the first part in its place."""
+    if isinstance(name, str) and name:
+        return ()
+    return (f"the first argument is the app's name, as in App('desk', ...), not {name!r}",)
 
 
 __all__ = ["App", "Resolver"]

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from headwater.catalogue import Catalogue, Upcast
-from headwater.errors import FieldError, HandlerContractError, MessageError, UndecodableEvent
+from headwater.errors import ContractError, FieldError, HandlerContractError, MessageError, UndecodableEvent
 from headwater.event_store.protocol import NewEvent, RecordedEvent
 from headwater.foreign import decode_foreign, encode_foreign
 from headwater.ids import uuid7
@@ -253,8 +253,10 @@ class _Encoding(msgspec.Struct, frozen=True):
     tags: Tags
 
 
-def _fields(message: Message) -> dict[str, Any]:
+def _fields(message: Any) -> dict[str, Any]:
     """A message's own values by their names in JSON, as they are."""
+    if not isinstance(message, Message):
+        raise ContractError(f"{message!r} is not a message", remedy="give one that is made, as in OpenIncident(...)")
     listed = msgspec.structs.fields(type(message))
     return {field.encode_name: getattr(message, field.name) for field in listed}
 

@@ -37,6 +37,8 @@ class Signature(msgspec.Struct, frozen=True):
 def read_signature(function: Callable[..., Any], *, method: bool) -> Signature | str:
     """The signature with annotations resolved, or the fault that prevents it."""
     where = getattr(function, "__qualname__", repr(function))
+    if method and (inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)):
+        return f"{where}: is async, but folding and deciding wait for nothing; what must wait is a @handles function"
     try:
         hints = typing.get_type_hints(function, include_extras=True)
     except (NameError, TypeError, AttributeError) as error:

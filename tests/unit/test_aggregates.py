@@ -187,6 +187,23 @@ class EvolvesNonsense(Aggregate):
         """Wrong."""
 
 
+class DecidesLater(Aggregate):
+    """Its decider would wait for something."""
+
+    @decide
+    async def poke(self, command: Poke) -> Poked:
+        """Wrong."""
+        return Poked(name=command.name)
+
+
+class EvolvesLater(Aggregate):
+    """Its evolve would wait for something."""
+
+    @evolve
+    async def poked(self, event: Poked) -> None:
+        """Wrong."""
+
+
 @pytest.mark.parametrize(
     ("cls", "fault"),
     [
@@ -196,6 +213,8 @@ class EvolvesNonsense(Aggregate):
         (NoSuchField, "Poke has no field 'thing_id'"),
         (NotACommand, "must be annotated with a Command"),
         (EvolvesNonsense, "int is not an event class"),
+        (DecidesLater, "DecidesLater.poke: is async"),
+        (EvolvesLater, "EvolvesLater.poked: is async"),
     ],
 )
 def test_wiring_faults_are_named(cls: Any, fault: str) -> None:

@@ -70,6 +70,13 @@ DEFINE = DefineCourse(course_id="c1", capacity=2)
 APP = App("courses", Course, Enrolment, Courses, get_course)
 
 
+@pytest.mark.parametrize("name", [Course, "", None])
+def test_an_app_without_a_name_is_refused(name) -> None:
+    """Whoever forgets it has given the first part in its place."""
+    with pytest.raises(WiringError, match="the first argument is the app's name"):
+        App(name, Enrolment)
+
+
 async def test_a_query_reads_its_own_write() -> None:
     """The receipt says how far the read model must be."""
     async with APP.open("memory:") as desk:

@@ -12,7 +12,14 @@ from tests import messages as m
 
 from headwater.catalogue import Catalogue
 from headwater.codec import Codec
-from headwater.errors import HandlerContractError, InvalidMessage, MalformedMessage, UndecodableEvent, UnknownMessage
+from headwater.errors import (
+    ContractError,
+    HandlerContractError,
+    InvalidMessage,
+    MalformedMessage,
+    UndecodableEvent,
+    UnknownMessage,
+)
 from headwater.event_store.protocol import RecordedEvent
 from headwater.messages import Event, Metadata, Tag, UnknownEvent, contract
 from headwater.upcasting import upcast
@@ -200,6 +207,12 @@ def test_message_with_a_value_that_is_no_json_is_told():
     """A value nobody can encode is a fault of its field."""
     with pytest.raises(InvalidMessage, match="/caller"):
         CODEC.validated(m.OpenIncident(incident_id="INC1", caller=object(), impact=2))
+
+
+def test_a_class_in_the_place_of_a_message_is_told():
+    """Whoever forgets the parentheses learns it from a typed error."""
+    with pytest.raises(ContractError, match="is not a message"):
+        CODEC.validated(m.OpenIncident)
 
 
 def test_bytes_that_are_not_json_are_malformed():

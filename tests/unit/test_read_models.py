@@ -184,6 +184,11 @@ class _Unannotated(Projection[Row]):
     def made(self, event) -> Row: ...
 
 
+class _Later(Projection[Row]):
+    @on
+    async def made(self, event: Made) -> Row: ...
+
+
 class _OfKeyless(Projection[Keyless]):
     @on
     def made(self, event: Made) -> Keyless: ...
@@ -213,6 +218,7 @@ class _OfConfusing(Projection[Confusing]):
         (_KeyWithoutRow, "key= is for handlers that take the row"),
         (_Twice, "Made is already projected by _Twice.made"),
         (_Unannotated, "parameter 'event' has no annotation"),
+        (_Later, "_Later.made: is async"),
         (_OfKeyless, "no field is the key"),
         (_OfMisnamed, "Misnamed.note: Indexed('cod') names 'cod', which is no field"),
         (_OfConfusing, "differ only in upper and lower case"),
