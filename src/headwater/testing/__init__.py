@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # what a type checker sees; at run time the table below does 
     from headwater.testing import conformance, strategies
     from headwater.testing.app import TestRuntime, test_runtime
     from headwater.testing.clock import ControlledClock
-    from headwater.testing.history import Happened
+    from headwater.testing.facts import Happened
     from headwater.testing.rows import RowScenario
     from headwater.testing.scenarios import Outcome, Scenario, scenario
 
@@ -36,7 +36,7 @@ __all__ = [
 
 _MODULE_OF = {
     "ControlledClock": "headwater.testing.clock",
-    "Happened": "headwater.testing.history",
+    "Happened": "headwater.testing.facts",
     "Outcome": "headwater.testing.scenarios",
     "RowScenario": "headwater.testing.rows",
     "Scenario": "headwater.testing.scenarios",
