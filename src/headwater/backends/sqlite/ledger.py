@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from itertools import islice
+from itertools import groupby, islice
+from operator import attrgetter
 
 import msgspec
 
@@ -25,8 +26,10 @@ from headwater.event_store.protocol import (
     EventQuery,
     NewEvent,
     QueryItem,
+    RecordedEvent,
     Snapshot,
 )
+from headwater.event_store.replica import check_goes_on
 
 _TAGS_KEPT = 32_768
 _NEWS_READ = 10_000
@@ -130,6 +133,23 @@ class Ledger:
             raise DuplicateEventId("an event id is stored already, in another append", remedy="give new events new ids")
         return Appended(first, found[-1], replayed=True)
 
+    def copy(self, events: Sequence[RecordedEvent]) -> int:
+        """Place events of another log as they stand there, times included; return the head.
+
+        Raises ``OtherHistory``, ``InvalidAppend``.
+        """
+        check_goes_on(events, self.head)
+        self.write()
+        unknown = {tag for event in events for tag in event.tags if tag not in self.tags}
+        if unknown:
+            self.learn_tags(list(unknown))
+        now = self._now
+        for self._now, together in groupby(events, attrgetter("recorded_us")):
+            self._place(list(together))
+            self.write()
+        self._now = now
+        return self.head
+
     def save_snapshot(self, key: str, snapshot: Snapshot) -> None:
         """Replace the snapshot of that key."""
         values = (key, snapshot.position, snapshot.fingerprint, snapshot.state)
@@ -187,7 +207,7 @@ class Ledger:
 
     # -- placing
 
-    def _place(self, events: Sequence[NewEvent]) -> Appended:
+    def _place(self, events: Sequence[NewEvent] | Sequence[RecordedEvent]) -> Appended:
         first = position = self.head + 1
         known, types = self.tags, self._types
         for event in events:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
@@ -12,28 +13,45 @@ from headwater.cli.screen import Screen
 from headwater.cli.verb import verb
 from headwater.errors import StoreCorrupt
 from headwater.event_store import open_store
-from headwater.integration.verify import Check, Verification, checked, verify_log
+from headwater.integration.verify import Check, ExpectedChain, Verification, checked, verify_log
 
 
 @click.command("verify")
 @click.argument("url", metavar="URL", envvar="HEADWATER_URL")
+@click.option(
+    "--expect",
+    metavar="HASH[@N]",
+    help="Fail unless the log's hash chain is this one (at position N).",
+)
 @verb
-async def command(screen: Screen, url: str) -> int:
+async def command(screen: Screen, url: str, expect: str | None) -> int:
     """Check the log at URL: positions, ids, bodies, tag index, the file itself and what keeps it immutable.
 
-    Reads every event; changes nothing. Fails if any check finds a fault.
+    Reads every event; changes nothing. Fails if any check finds a fault. The last line is the log's hash chain: two
+    logs with the same one hold the same events, and --expect proves later that nothing before it was changed.
     """
+    wanted = expected(expect)
     existing(url)
     with screen.progress("verifying") as moved:
         own = backend_checks(url)
         try:
             async with open_store(url, migrate=False) as store:
-                outcome = await verify_log(store, moved=moved)
+                outcome = await verify_log(store, expect=wanted, moved=moved)
         except StoreCorrupt as error:
             outcome = Verification(0, {}, (checked("the log can be read", 0, [str(error)]),))
     outcome = outcome.with_checks(own)
     screen.answer(as_object(url, outcome), lambda: _draw(screen, url, outcome))
     return ExitCode.OK if outcome.passed else ExitCode.FAILED
+
+
+def expected(text: str | None) -> ExpectedChain | None:
+    """What ``--expect`` says. Raises ``click.BadParameter``."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9a-f]{64})(?:@([0-9]{1,18}))?", text.strip().lower())
+    if not found:
+        raise click.BadParameter("give the 64 hexadecimal digits that `headwater verify` prints as chain", param_hint="--expect")
+    return ExpectedChain(found[1], int(found[2]) if found[2] else None)
 
 
 def backend_checks(url: str) -> tuple[Check, ...]:
@@ -57,7 +75,14 @@ def as_object(url: str, outcome: Verification) -> dict[str, Any]:
         }
         for each in outcome.checks
     ]
-    return {"url": url, "passed": outcome.passed, "head": outcome.head, "figures": outcome.figures, "checks": checks}
+    return {
+        "url": url,
+        "passed": outcome.passed,
+        "head": outcome.head,
+        "chain": outcome.chain.hex,
+        "figures": outcome.figures,
+        "checks": checks,
+    }
 
 
 def _draw(screen: Screen, url: str, outcome: Verification) -> None:
@@ -67,4 +92,5 @@ def _draw(screen: Screen, url: str, outcome: Verification) -> None:
         for fault in each.faults:
             screen.line(f"{each.name}: {fault}")
     screen.line("  ".join(f"{name} {value:,}" for name, value in {"head": outcome.head, **outcome.figures}.items()))
+    screen.line(f"chain {outcome.chain}")
     screen.line("the log is whole" if outcome.passed else "the log is damaged: restore it from a backup")

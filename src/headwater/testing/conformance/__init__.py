@@ -19,6 +19,7 @@ import pytest
 _SUITES = (
     "appending",
     "conditions",
+    "copying",
     "event_store",
     "lifecycle",
     "querying",
