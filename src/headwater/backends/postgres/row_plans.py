@@ -64,10 +64,13 @@ class TableSql(TableNames):
 
     def __init__(self, table: Table, schema: str) -> None:
         super().__init__(table, POSTGRES, f"{quoted(schema)}.{_identifier(table.name)}")
+        self._schema = quoted(schema)
         stored = [(column.name, column) for column in table.columns]
         self.stored = stored + [(column.order_name, column) for column in table.columns if column.order is not None]
         self.create = self._create()
         self.indexes = dict(self._indexes())
+        self.drop = f"DROP TABLE IF EXISTS {self.name}"
+        self.clear = f"DELETE FROM {self.name}"  # noqa: S608
         self.put = self._put()
         self.delete = self._delete()
         self.load = self._load()
@@ -84,6 +87,10 @@ class TableSql(TableNames):
                 first = POSTGRES.ordered(column.order_name, descending=False, nullable=column.nullable)
                 others = [key for key in self.key if key != _identifier(column.order_name)]
                 yield name, f"CREATE INDEX {quoted(name)} ON {self.name} ({', '.join([first, *others])})"
+
+    def dropping_index(self, name: str) -> str:
+        """The statement that drops an index of this table."""
+        return f"DROP INDEX {self._schema}.{quoted(name)}"
 
     def _put(self) -> str:
         names = [_identifier(name) for name, _ in self.stored]
@@ -116,6 +123,11 @@ class TableSql(TableNames):
     def rows(self, puts: Sequence[Values]) -> Iterable[Sequence[Stored]]:
         """Rows as the arrays to bind."""
         return map(list, zip(*puts, strict=True))
+
+    def key_values(self, key: RowKey) -> tuple[Stored, ...] | None:
+        """A key as the values to bind, ``None`` for one that no row here has."""
+        values: tuple[Stored, ...] = key if key.__class__ is tuple else (key,)
+        return None if _has_nul(values) else values
 
     def keys(self, keys: Sequence[RowKey]) -> Iterable[Sequence[Stored]]:
         """Keys as the arrays to bind; those that cannot be stored here, because of a NUL, are no row's key."""

@@ -1,0 +1,207 @@
+"""Connections of a read store: some that write, more that cannot. Reads: connection.py, row_errors.py.
+
+Readers are read-only in the server's eyes, whatever a query tries. Writers do not wait for the disk: what a crash of
+the server takes back, rows and checkpoint together, is projected again. Read next: row_reading.py, row_writing.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+
+from headwater.backends.postgres.connection import without_password
+from headwater.backends.postgres.driver import Connection, Pool, make_pool
+from headwater.backends.postgres.row_errors import Blame, row_error
+from headwater.errors import StoreBusy, UnsupportedUrl
+from headwater.read_store.statements import quoted
+
+_KEPT_STATEMENTS = 400
+_MANY = 1 << 40
+_LONGEST_NAME = 63
+_FAREWELL_SECONDS = 2.0
+_DRIVER_OPTIONS = frozenset(
+    {
+        *(
+            "database",
+            "dbname",
+            "direct_tls",
+            "gsslib",
+            "host",
+            "hostaddr",
+            "krbsrvname",
+            "passfile",
+            "password",
+            "port",
+        ),
+        *(
+            "service",
+            "servicefile",
+            "ssl_max_protocol_version",
+            "ssl_min_protocol_version",
+            "sslcert",
+            "sslcrl",
+            "sslkey",
+        ),
+        *("sslmode", "sslnegotiation", "sslpassword", "sslrootcert", "target_session_attrs", "user"),
+    }
+)
+_SETTINGS = {
+    "default_transaction_isolation": "read committed",
+    "idle_in_transaction_session_timeout": "60s",
+    "jit": "off",
+}
+
+
+class RowServer(msgspec.Struct, frozen=True, kw_only=True):
+    """Which database and schema, as whom, and over how many connections.
+
+    ``role`` is taken on by all connections, ``reader_role`` by those of queries. There are at most ``pool_size`` of
+    these, and ``write_pool_size`` that fill tables. A query fails if it finds none free for ``pool_timeout`` seconds,
+    and is broken off if it runs for longer than ``statement_timeout`` seconds (0: never).
+    """
+
+    address: str
+    schema: str = "headwater_read"
+    role: str = ""
+    reader_role: str = ""
+    pool_size: int = 8
+    write_pool_size: int = 4
+    pool_timeout: float = 10.0
+    statement_timeout: float = 0.0
+
+    @classmethod
+    def of_url(cls, url: str) -> RowServer:
+        """``postgresql://user@host/database?schema=rows``, with the driver's own options. Raises ``UnsupportedUrl``."""
+        base, _, query = url.partition("?")
+        options = dict(parse_qsl(query, keep_blank_values=True))
+        made: dict[str, Any] = {name: options.pop(name) for name in _OPTIONS if name in options}
+        unknown = sorted(options.keys() - _DRIVER_OPTIONS)
+        if unknown:
+            known = ", ".join(sorted({*_OPTIONS, *_DRIVER_OPTIONS}))
+            raise _refused(url, f"has an unknown option {unknown[0]!r}", f"known are: {known}")
+        made["address"] = f"{base}?{urlencode(options)}" if options else base
+        try:
+            server = msgspec.convert(made, cls, strict=False)
+        except msgspec.ValidationError as error:
+            raise _refused(
+                url, f"has a bad option: {error}", "pool sizes are whole numbers, times are seconds"
+            ) from None
+        if not 0 < len(server.schema.encode()) <= _LONGEST_NAME:
+            raise _refused(url, "names no schema", f"schema has 1 to {_LONGEST_NAME} bytes")
+        if (
+            min(server.pool_size, server.write_pool_size) < 1
+            or server.pool_timeout <= 0
+            or server.statement_timeout < 0
+        ):
+            raise _refused(
+                url, "has an option out of bounds", "there is at least one connection, and times are positive"
+            )
+        return server
+
+    @property
+    def place(self) -> str:
+        """What errors call it: without a password."""
+        return f"{without_password(self.address)} (schema {self.schema})"
+
+    @property
+    def reading(self) -> dict[str, str]:
+        """The settings of connections that cannot write."""
+        made = {**self._settings(self.reader_role or self.role), "default_transaction_read_only": "on"}
+        if self.statement_timeout:
+            made["statement_timeout"] = f"{int(self.statement_timeout * 1000)}ms"
+        return made
+
+    @property
+    def writing(self) -> dict[str, str]:
+        """The settings of connections that fill tables."""
+        return {**self._settings(self.role), "synchronous_commit": "off"}
+
+    def _settings(self, role: str) -> dict[str, str]:
+        made = {**_SETTINGS, "search_path": quoted(self.schema)}
+        return {**made, "role": role} if role else made
+
+
+def read_store_beside(url: str) -> str:
+    """The URL of the read store of a log: the same database, in a schema of its own beside the log's."""
+    base, _, query = url.partition("?")
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    kept = {name: value for name, value in options.items() if name in _DRIVER_OPTIONS}
+    if "schema" in options:
+        kept["schema"] = f"{options['schema']}_read"
+    return f"{base}?{urlencode(kept)}" if kept else base
+
+
+def _refused(url: str, fault: str, remedy: str) -> UnsupportedUrl:
+    shown = without_password(url)
+    return UnsupportedUrl(f"{shown!r} {fault}", remedy=remedy, url=shown)
+
+
+_OPTIONS = tuple(name for name in RowServer.__struct_fields__ if name != "address")
+
+
+class RowPool:
+    """Connections with the same settings, opened as they are needed. Driver errors leave as domain errors."""
+
+    def __init__(self, pool: Pool, server: RowServer, blame: Blame) -> None:
+        self._pool = pool
+        self._place = server.place
+        self._timeout = server.pool_timeout
+        self._blame: Blame = blame
+
+    @classmethod
+    async def open(cls, server: RowServer, settings: Mapping[str, str], size: int, blame: Blame) -> RowPool:
+        """A pool of at most so many connections."""
+        pool = await make_pool(
+            server.address, settings, size=size, statement_cache_size=_KEPT_STATEMENTS, max_queries=_MANY
+        )
+        return cls(pool, server, blame)
+
+    @asynccontextmanager
+    async def lent(self, blame: Blame | None = None) -> AsyncGenerator[Connection, None]:
+        """A connection nobody else uses, for the block. Raises ``StoreBusy`` if none becomes free in time."""
+        connection = await self._take()
+        try:
+            yield connection
+        except Exception as error:
+            raise row_error(error, self._place, blame or self._blame) from error
+        finally:
+            await self._pool.release(connection)
+
+    async def _take(self) -> Connection:
+        try:
+            return await self._pool.acquire(timeout=self._timeout)
+        except TimeoutError as error:
+            remedy = "close streams that are left half way, or give a larger pool_size"
+            raise StoreBusy(f"no connection became free in {self._timeout} s", remedy=remedy) from error
+        except Exception as error:
+            raise row_error(error, self._place, "store") from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Connection, None]:
+        """A transaction for the block: committed at its end, or nothing is stored."""
+        async with self.lent() as connection:
+            transaction = connection.transaction(isolation="read_committed")
+            await transaction.start()
+            try:
+                yield connection
+            except BaseException:
+                with suppress(Exception):  # the connection may be gone; the first error is the one to tell
+                    await transaction.rollback()
+                raise
+            try:
+                await transaction.commit()
+            except Exception as error:
+                raise row_error(error, self._place, self._blame, committing=True) from error
+
+    async def close(self) -> None:
+        """Close the connections: what is under way gets a moment, then it is broken off."""
+        try:
+            async with asyncio.timeout(_FAREWELL_SECONDS):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
