@@ -14,6 +14,8 @@ from headwater.event_store.protocol import EventStore
 GROUP = "headwater.backends"
 _BUILT_IN = {
     "memory": ("headwater.event_store.opening", "open_memory"),
+    "postgres": ("headwater.backends.postgres.event_store", "open_postgres"),
+    "postgresql": ("headwater.backends.postgres.event_store", "open_postgres"),
     "sqlite": ("headwater.backends.sqlite.event_store", "open_sqlite"),
 }
 
@@ -28,7 +30,9 @@ class Opener(Protocol):
 
 @asynccontextmanager
 async def open_store(url: str, *, clock: Clock | None = None, migrate: bool = True) -> AsyncGenerator[EventStore, None]:
-    """The event store of a URL, closed at the end of the block: ``memory:``, ``sqlite:///path.db``, or a plug-in's.
+    """The event store of a URL, closed at the end of the block.
+
+    ``memory:``, ``sqlite:///path.db``, ``postgresql://user@host/database``, or what a plug-in adds.
 
     ``clock`` gives ``recorded_at``. Raises ``UnsupportedUrl`` and what the backend raises, all ``StoreError``.
     """
