@@ -32,7 +32,7 @@ async def prepare(connection: Connection, schema: Schema, where: str, place: str
     try:
         if _checked(await found_version(connection, schema, where), schema, place, migrate=migrate) == schema.version:
             return
-        transaction = connection.transaction()
+        transaction = connection.transaction(isolation="read_committed")
         await transaction.start()
         try:
             await _migrate(connection, schema, where, place)
@@ -48,10 +48,10 @@ async def prepare(connection: Connection, schema: Schema, where: str, place: str
 
 async def found_version(connection: Connection, schema: Schema, where: str) -> int:
     """The version of the schema in the database, 0 if it is not there."""
-    table = f"{quoted(where)}.{schema.name}_version"
-    if await connection.fetchval("SELECT to_regclass($1)", table) is None:
+    # Read from the catalogue's tables: to_regclass answers from the session's memory, older than the lock perhaps.
+    if not await connection.fetchval(statement("table_exists"), where, f"{schema.name}_version"):
         return 0
-    found = await connection.fetchval(f"SELECT max(version) FROM {table}")  # noqa: S608  a quoted name
+    found = await connection.fetchval(f"SELECT max(version) FROM {quoted(where)}.{schema.name}_version")  # noqa: S608  quoted
     return int(found or 0)
 
 
@@ -73,7 +73,7 @@ async def _migrate(connection: Connection, schema: Schema, where: str, place: st
     """To be called in a transaction. Who comes second waits, and then finds everything done."""
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 18519))", where)
     found = _checked(await found_version(connection, schema, where), schema, place, migrate=True)
-    if await connection.fetchval("SELECT to_regnamespace($1)", quoted(where)) is None:
+    if not await connection.fetchval(statement("schema_exists"), where):
         await connection.execute(f"CREATE SCHEMA {quoted(where)}")
     # Functions keep this path, so that they find their tables whatever path their caller has.
     await connection.execute(f"SET LOCAL search_path = {quoted(where)}, pg_temp")
