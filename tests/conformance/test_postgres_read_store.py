@@ -7,9 +7,9 @@ from hashlib import blake2b
 from pathlib import Path
 
 import pytest
+from tests.servers.postgres import Postgres
 
 from headwater.testing.conformance import Capabilities, ReadStoreConformance
-from tests.servers.postgres import Postgres
 
 
 @pytest.fixture(scope="module")
