@@ -50,7 +50,9 @@ def expected(text: str | None) -> ExpectedChain | None:
         return None
     found = re.fullmatch(r"([0-9a-f]{64})(?:@([0-9]{1,18}))?", text.strip().lower())
     if not found:
-        raise click.BadParameter("give the 64 hexadecimal digits that `headwater verify` prints as chain", param_hint="--expect")
+        raise click.BadParameter(
+            "give the 64 hexadecimal digits that `headwater verify` prints as chain", param_hint="--expect"
+        )
     return ExpectedChain(found[1], int(found[2]) if found[2] else None)
 
 
