@@ -187,7 +187,7 @@ class RowWriter:
 
     @asynccontextmanager
     async def _locked(self) -> AsyncGenerator[Connection, None]:
-        """A transaction in which nobody else changes what tables there are, or what the store knows."""
+        """A transaction in which nobody else changes what tables there are, or what the store knows; it is durable."""
         async with self._pool.transaction() as connection:
             await connection.execute(self._statements["lock_read_store"], self._statements.lock)
             yield connection
