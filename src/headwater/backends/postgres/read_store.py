@@ -32,8 +32,8 @@ async def open_postgres(url: str, *, migrate: bool) -> PostgresReadStore:
     """The read store of ``postgresql://user@host/database``, made if it is missing.
 
     Options: ``schema=headwater_read``, ``role=``, ``reader_role=``, ``pool_size=8``, ``write_pool_size=4``,
-    ``pool_timeout=10``, ``statement_timeout=0`` (seconds). Raises ``UnsupportedUrl``, ``MissingExtra``,
-    ``StoreIOError``, ``StoreReadOnly``, ``SchemaTooNew``, ``SchemaOutdated`` (without ``migrate``).
+    ``pool_timeout=10``, ``statement_timeout=0`` (seconds), ``durability=full``. Raises ``UnsupportedUrl``,
+    ``MissingExtra``, ``StoreIOError``, ``StoreReadOnly``, ``SchemaTooNew``, ``SchemaOutdated`` (without ``migrate``).
     """
     server = RowServer.of_url(url)
     statements = RowStatements(server.schema)

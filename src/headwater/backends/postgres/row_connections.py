@@ -1,7 +1,8 @@
 """Connections of a read store: some that write, more that cannot. Reads: connection.py, row_errors.py.
 
-Readers are read-only in the server's eyes, whatever a query tries. Writers do not wait for the disk: what a crash of
-the server takes back, rows and checkpoint together, is projected again. Read next: row_reading.py, row_writing.py.
+Readers are read-only in the server's eyes, whatever a query tries. Writers wait for the disk, unlike those of SQLite: a
+server may crash while its clients live on, which would not notice that rows they have seen are gone.
+Read next: row_reading.py, row_writing.py.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
-from headwater.backends.postgres.connection import without_password
+from headwater.backends.postgres.connection import Durability, without_password
 from headwater.backends.postgres.driver import Connection, Pool, make_pool
 from headwater.backends.postgres.row_errors import Blame, row_error
 from headwater.errors import StoreBusy, UnsupportedUrl
@@ -62,7 +63,9 @@ class RowServer(msgspec.Struct, frozen=True, kw_only=True):
 
     ``role`` is taken on by all connections, ``reader_role`` by those of queries. There are at most ``pool_size`` of
     these, and ``write_pool_size`` that fill tables. A query fails if it finds none free for ``pool_timeout`` seconds,
-    and is broken off if it runs for longer than ``statement_timeout`` seconds (0: never).
+    and is broken off if it runs for longer than ``statement_timeout`` seconds (0: never). With ``relaxed`` durability a
+    crash of the server may take back the last commits, rows and checkpoint together; they are projected again when the
+    next event comes, or at the next start.
     """
 
     address: str
@@ -73,6 +76,7 @@ class RowServer(msgspec.Struct, frozen=True, kw_only=True):
     write_pool_size: int = 4
     pool_timeout: float = 10.0
     statement_timeout: float = 0.0
+    durability: Durability = "full"
 
     @classmethod
     def of_url(cls, url: str) -> RowServer:
@@ -119,7 +123,7 @@ class RowServer(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def writing(self) -> dict[str, str]:
         """The settings of connections that fill tables."""
-        return {**self._settings(self.role), "synchronous_commit": "off"}
+        return {**self._settings(self.role), "synchronous_commit": "on" if self.durability == "full" else "off"}
 
     def _settings(self, role: str) -> dict[str, str]:
         made = {**_SETTINGS, "search_path": quoted(self.schema)}

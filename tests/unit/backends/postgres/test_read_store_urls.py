@@ -21,6 +21,7 @@ def test_without_options_there_are_good_ones():
     assert server.reading["default_transaction_read_only"] == "on"
     assert "statement_timeout" not in server.reading
     assert "role" not in server.writing
+    assert server.writing["synchronous_commit"] == "on"
 
 
 def test_roles_and_limits_become_settings_of_the_connections():
@@ -34,7 +35,7 @@ def test_roles_and_limits_become_settings_of_the_connections():
 @pytest.mark.parametrize(
     "options",
     [
-        *("durability=full", "pool_size=many", "pool_size=0", "pool_timeout=0", "statement_timeout=-1", "schema="),
+        *("durability=none", "pool_size=many", "pool_size=0", "pool_timeout=0", "statement_timeout=-1", "schema="),
         f"schema={'x' * 64}",
     ],
 )
