@@ -114,6 +114,9 @@ class Slow(MemoryEventStore):
         await self._pause()
         return found
 
+    async def head(self) -> int:
+        return await self._inner.head()
+
     def subscribe(self, query: Any = ALL, *, after: int = 0) -> Any:
         return self._inner.subscribe(query, after=after)
 

@@ -37,7 +37,8 @@ class Writer:
         while turns is None or self._turn < turns:
             self._turn += 1
             await self._pause()
-            await self._take_turn()
+            with suppress(StoreError):  # a read that failed is no evidence of anything
+                await self._take_turn()
 
     async def _take_turn(self) -> None:
         query = self._query()
@@ -92,10 +93,15 @@ class Writer:
         return EventQuery.of(types=("Received",)) if shape < 0.45 else query
 
 
-async def follow(store: EventStore, query: EventQuery = ALL, after: int = 0) -> None:
-    """Be a subscriber, until cancelled."""
-    async for _ in store.subscribe(query, after=after):
-        pass
+async def follow(store: EventStore, query: EventQuery = ALL) -> None:
+    """Be a subscriber, until cancelled; what breaks off is begun anew from where it was."""
+    after = None
+    while True:
+        with suppress(StoreError):
+            after = await store.head() if after is None else after
+            async for news in store.subscribe(query, after=after):
+                after = news.head
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 async def _work_for_ever(url: str, directory: Path, writers: int, seed: int) -> None:
@@ -108,7 +114,7 @@ async def _work_for_ever(url: str, directory: Path, writers: int, seed: int) -> 
     async with open_store(url) as opened:
         store = RecordedStore(opened, journal)
         await asyncio.gather(
-            follow(store, EventQuery.of(tags=("account:0",)), await store.head()),
+            follow(store, EventQuery.of(tags=("account:0",))),
             *(Writer(store, f"{journal.name}-{number}", chance, pause).work() for number in range(writers)),
         )
 

@@ -11,8 +11,8 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
 
@@ -20,10 +20,12 @@ import msgspec
 from tests.campaigns import histories
 from tests.campaigns.survival import say, sqlite_url
 
+from headwater.errors import StoreError
 from headwater.event_store import EventStore, open_store
 from headwater.testing.history import Answered, History, Sent, Violation, check
 
 _PATIENCE_SECONDS = 60
+_PAUSE_SECONDS = 0.01
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -38,14 +40,27 @@ class Judged(msgspec.Struct, frozen=True):
 
 
 async def recorded_rounds(
-    url: str, directory: Path, *, rounds: int, processes: int = 2, writers: int = 8, seed: int = 1, growth: int = 400
+    url: str,
+    directory: Path,
+    *,
+    rounds: int,
+    processes: int = 2,
+    writers: int = 8,
+    seed: int = 1,
+    growth: int = 400,
+    disturb: Callable[[], object] = lambda: None,
 ) -> Judged:
-    """Each round starts the processes and kills them one by one, each after up to ``growth`` events more."""
+    """Each round starts the processes and kills them one by one, each after up to ``growth`` events more.
+
+    ``disturb`` is called before each kill, in the middle of everything.
+    """
     chance, kills = Random(seed), 0
     async with open_store(url) as store:
         for number in range(rounds):
             with victims(url, directory, processes, writers, seed + number * processes) as running:
                 for process in running:
+                    await _grown(store, chance.randint(1, growth))
+                    disturb()
                     await _grown(store, chance.randint(1, growth))
                     process.kill()
                     kills += process.wait() == -9
@@ -79,11 +94,15 @@ def victims(url: str, directory: Path, count: int, writers: int, seed: int) -> I
 
 async def _grown(store: EventStore, by: int) -> None:
     """Wait until the log has so many events more."""
-    wanted = await store.head() + by
+    wanted = None
     async with asyncio.timeout(_PATIENCE_SECONDS):
-        async for news in store.subscribe(after=wanted - 1):
-            if news.head >= wanted:
-                return
+        while True:
+            with suppress(StoreError):  # whoever disturbs may have cut this connection, too
+                wanted = wanted or await store.head() + by
+                async for news in store.subscribe(after=wanted - 1):
+                    if news.head >= wanted:
+                        return
+            await asyncio.sleep(_PAUSE_SECONDS)
 
 
 def main() -> int:

@@ -22,7 +22,31 @@ def assert_every_promise_was_kept(judged):
 
 async def test_two_killed_processes_of_eight_writers_keep_every_promise(tmp_path):
     """One SQLite file, written by two processes at a time, killed three times over."""
-    judged = await recorded_rounds(sqlite_url(tmp_path), tmp_path, rounds=3, processes=2, writers=8, seed=3)
+    judged = await recorded_rounds(sqlite_url(tmp_path), tmp_path, rounds=3, processes=2, writers=8, seed=3, growth=120)
+    assert_every_promise_was_kept(judged)
+
+
+@pytest.fixture
+def cut_connections(postgres_server, postgres_url):
+    """Cuts every connection to the database, at once and without a word."""
+    pids = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    return lambda: postgres_server.execute(f"SELECT pg_terminate_backend(pid) FROM ({pids}) AS p", url=postgres_url)
+
+
+async def test_four_killed_processes_on_postgresql_keep_every_promise(tmp_path, postgres_url, cut_connections):
+    """Sixteen writers in each; connections are cut in the middle of batches, and batches are rolled back."""
+    judged = await recorded_rounds(
+        postgres_url, tmp_path, rounds=1, processes=4, writers=16, seed=5, growth=120, disturb=cut_connections
+    )
+    assert_every_promise_was_kept(judged)
+
+
+@pytest.mark.campaign
+async def test_processes_killed_often_on_postgresql_keep_every_promise(tmp_path, postgres_url, cut_connections):
+    """A quarter as often as ``HEADWATER_CRASH_ROUNDS`` says."""
+    judged = await recorded_rounds(
+        postgres_url, tmp_path, rounds=max(ROUNDS // 4, 1), processes=4, writers=16, disturb=cut_connections
+    )
     assert_every_promise_was_kept(judged)
 
 

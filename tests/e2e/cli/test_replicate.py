@@ -51,10 +51,10 @@ def reaches(url, position):
 
 
 @contextmanager
-def replicating(project, *options):
+def replicating(project, *options, to=COPY):
     """The verb as a process of its own; gone at the end of the block."""
     with subprocess.Popen(
-        [*START, LOG, COPY, *options], cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*START, LOG, to, *options], cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         try:
             yield process
@@ -95,21 +95,34 @@ def test_a_source_that_is_not_there_is_not_made(headwater, project):
 def test_it_goes_on_after_kill_9(headwater, project, seed):
     """Killed at random places again and again, it ends with the same log, and every run went on from the last."""
     fill(LOG, 4_000)
-    chance, reached, kills = random.Random(seed), 0, 0
-    while reached < 3_000:
-        with replicating(project, "--batch", "2") as process:
-            reaches(COPY, min(reached + chance.randint(1, 900), 3_900))
+    assert_it_survives(headwater, project, COPY, random.Random(seed))
+
+
+def test_it_goes_on_after_kill_9_on_postgresql(headwater, project, postgres_url):
+    """The same from SQLite to PostgreSQL, and back from there."""
+    fill(LOG, 1_000)
+    assert_it_survives(headwater, project, postgres_url, random.Random(3))
+    assert headwater("replicate", postgres_url, COPY).code == 0
+    assert events_of(COPY) == events_of(LOG)
+
+
+def assert_it_survives(headwater, project, copy, chance):
+    """Kill it until three quarters are there, then let it end."""
+    size, reached, kills = len(events_of(LOG)), 0, 0
+    while reached < 3 * size // 4:
+        with replicating(project, "--batch", "2", to=copy) as process:
+            reaches(copy, min(reached + chance.randint(1, size // 4), size - 100))
             process.send_signal(signal.SIGKILL)
             kills += process.wait() == -signal.SIGKILL
-        left = len(events_of(COPY))
+        left = len(events_of(copy))
         assert left >= reached
         assert left % 2 == 0
         reached = left
-    ended = headwater("replicate", LOG, COPY, "--json").json
+    ended = headwater("replicate", LOG, copy, "--json").json
     assert kills > 0
-    assert (ended["compared"], ended["head"]) == (reached, 4_000)
-    assert events_of(COPY) == events_of(LOG)
-    assert headwater("verify", COPY, "--expect", ended["chain"]).code == 0
+    assert (ended["compared"], ended["head"]) == (reached, size)
+    assert events_of(copy) == events_of(LOG)
+    assert headwater("verify", copy, "--expect", ended["chain"]).code == 0
 
 
 def test_following_goes_on_until_a_signal(project, tasks):

@@ -39,13 +39,26 @@ async def moved(urls):
         return (await log_of(stores[0])).events, (await log_of(stores[-1])).events
 
 
-async def test_a_desk_moves_from_store_to_store_and_back(tmp_path):
+async def test_a_desk_moves_from_file_to_file(tmp_path):
+    """Through memory and back."""
+    await assert_a_desk_moves(tmp_path, "memory:")
+
+
+async def test_a_desk_moves_to_postgresql_and_back(tmp_path, postgres_url):
+    """And runs there, on the new URL."""
+    figures = await assert_a_desk_moves(tmp_path, postgres_url)
+    async with app.open(postgres_url) as desk:
+        await desk.caught_up(timeout=60)
+        assert await read_figures(desk) == figures
+
+
+async def assert_a_desk_moves(tmp_path, between):
     """Its log is the same byte for byte at the end, and the application finds the same figures in it."""
     first, last = (f"sqlite:///{tmp_path / name}.db" for name in ("first", "last"))
     result = await run_demo(DemoOptions(url=first, limit=ROWS), Silent())
     assert result.figures_equal, result.differences
 
-    before, after = await moved([first, "memory:", last])
+    before, after = await moved([first, between, last])
 
     assert len(after) == result.events
     assert before == after
@@ -54,3 +67,4 @@ async def test_a_desk_moves_from_store_to_store_and_back(tmp_path):
         assert await read_figures(desk) == result.figures
     again = await run_demo(DemoOptions(url=last, limit=ROWS, again=True), Silent())
     assert (again.events, again.figures_equal) == (0, True)
+    return result.figures
