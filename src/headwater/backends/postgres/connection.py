@@ -118,6 +118,9 @@ async def say_goodbye(connection: Connection) -> None:
         await connection.close(timeout=_CLOSING_SECONDS)
     except Exception:  # noqa: BLE001  it is being closed: nothing depends on it any more
         connection.terminate()
+    except BaseException:  # cancelled: there is no time for words
+        connection.terminate()
+        raise
 
 
 class Lanes:

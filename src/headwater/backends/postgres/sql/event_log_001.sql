@@ -270,8 +270,7 @@ BEGIN
             RETURNING events.position, events.type, events.tags
         )
         INSERT INTO event_tags (tag, type, position)
-        SELECT tagged.tag, placed.type, placed.position
-        FROM placed CROSS JOIN LATERAL unnest(string_to_array(placed.tags, separator)) AS tagged(tag);
+        SELECT unnest(string_to_array(placed.tags, separator)), placed.type, placed.position FROM placed;
 
         head := head + p_events[last_request] - first_event + 1;
         FOREACH number IN ARRAY refused LOOP
@@ -314,8 +313,7 @@ BEGIN
         RETURNING events.position, events.type, events.tags
     )
     INSERT INTO event_tags (tag, type, position)
-    SELECT tagged.tag, placed.type, placed.position
-    FROM placed CROSS JOIN LATERAL unnest(string_to_array(placed.tags, U&'\001F')) AS tagged(tag);
+    SELECT unnest(string_to_array(placed.tags, U&'\001F')), placed.type, placed.position FROM placed;
     RETURN head;
 END
 $$;
