@@ -6,7 +6,7 @@ the server can check and store each run as a set, and the outcome is as if reque
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -14,6 +14,8 @@ from headwater.errors import DuplicateEventId
 from headwater.event_store.protocol import AppendCondition, Appended, Conflict, EventQuery, NewEvent, QueryItem
 
 SEPARATOR = "\x1f"
+_BETWEEN_NAMES = "\x1e"
+_NO_ITEMS: tuple[tuple[Any, ...], ...] = ((), (), (), (), ())
 LARGEST = (1 << 63) - 1
 _CONFLICT, _REPEAT = 1, 2
 _ANYTHING = (QueryItem(),)
@@ -40,15 +42,25 @@ class Batch:
                 self._end_run(number - 1)
             if condition is not None:
                 self._add_condition(number, condition)
-            self._add_events(number, events)
+            self._add_events(events)
         self._end_run(len(requests))
 
     def arguments(self) -> tuple[Any, ...]:
-        """The arrays in the order of the function's parameters, from ``p_types`` on."""
-        events: Any = zip(*self.events, strict=True)
-        items: Any = zip(*self.items, strict=True) if self.items else ((), (), (), (), ())
-        sets = [SEPARATOR.join(names) for names in self.sets]
-        return (list(self.types), sets, self.runs, self.last_events, self.last_items, *events, *items)
+        """What ``append_batch.sql`` binds, from the types on."""
+        types, versions, ids, tags, metadata, data = zip(*self.events, strict=True)
+        requests, afters, sets, leads, others = zip(*self.items, strict=True) if self.items else _NO_ITEMS
+        return (
+            list(self.types),
+            [SEPARATOR.join(names) for names in self.sets],
+            *map(_numbers, (self.runs, self.last_events, self.last_items, types, versions)),
+            ids,
+            _BETWEEN_NAMES.join(tags),
+            metadata,
+            data,
+            *map(_numbers, (requests, afters, sets)),
+            _BETWEEN_NAMES.join(leads),
+            _BETWEEN_NAMES.join(others),
+        )
 
     def _may_match(self, query: EventQuery) -> bool:
         """Whether an event of this run may match. It may say yes in vain, which costs time only."""
@@ -70,10 +82,10 @@ class Batch:
         for item in condition.fail_if.items or _ANYTHING:
             known = sets.get(item.types) or sets.setdefault(item.types, len(sets) + 1)
             tags = item.tags
-            others = SEPARATOR.join(tags[1:]) if len(tags) > 1 else None
-            self.items.append((number, after, known, tags[0] if tags else None, others))
+            others = SEPARATOR.join(tags[1:]) if len(tags) > 1 else ""
+            self.items.append((number, after, known, tags[0] if tags else "", others))
 
-    def _add_events(self, number: int, events: Sequence[NewEvent]) -> None:
+    def _add_events(self, events: Sequence[NewEvent]) -> None:
         types, rows = self.types, self.events
         for event in events:
             name, tags = event.type, event.tags
@@ -81,9 +93,13 @@ class Batch:
             self._types_in_run.add(name)
             self._tags_in_run.update(tags)
             joined = tags[0] if len(tags) == 1 else SEPARATOR.join(tags)
-            rows.append((number, kind, event.version, event.id, joined, event.metadata, event.data))
+            rows.append((kind, event.version, event.id, joined, event.metadata, event.data))
         self.last_events.append(len(rows))
         self.last_items.append(len(self.items))
+
+
+def _numbers(values: Iterable[int]) -> str:
+    return f"{{{','.join(map(str, values))}}}"
 
 
 def outcomes(batch: Batch, answer: Sequence[Any]) -> list[object]:

@@ -15,6 +15,7 @@ from headwater.backends.postgres.batches import Append, Batch, outcomes
 from headwater.backends.postgres.connection import PostgresLog, open_connection, say_goodbye
 from headwater.backends.postgres.driver import Connection
 from headwater.backends.postgres.errors import UNIQUE_VIOLATION, is_lost, store_error
+from headwater.backends.postgres.statements import statement
 from headwater.clock import Clock
 from headwater.errors import StoreError
 from headwater.event_store.group_commit import GroupCommit, Pending
@@ -38,7 +39,7 @@ class Writer:
         self._clock = clock
         self._commits = commits
         self._announce = announce
-        self._append = log.function("append_batch", 20)
+        self._append = statement("append_batch").format(schema=log.quoted_schema)
         self._connection: Connection | None = None
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"headwater writer {log.schema}")
 

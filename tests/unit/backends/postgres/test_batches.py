@@ -56,7 +56,7 @@ def test_names_and_sets_of_types_are_sent_once():
 def test_an_item_has_a_leading_tag_and_others():
     """Without tags it has none; a position beyond what the database counts is cut."""
     batch = Batch([(request("z")[0], AppendCondition(of(tags=("x", "y", "z")) | of(types=("A",)), 1 << 80))])
-    assert batch.items == [(1, (1 << 63) - 1, 1, "x", "y\x1fz"), (1, (1 << 63) - 1, 2, None, None)]
+    assert batch.items == [(1, (1 << 63) - 1, 1, "x", "y\x1fz"), (1, (1 << 63) - 1, 2, "", "")]
 
 
 def test_outcomes_count_on_from_the_head():

@@ -8,6 +8,7 @@ import pytest
 
 from headwater.backends.postgres.batches import SEPARATOR, Batch
 from headwater.backends.postgres.connection import PostgresLog, open_connection
+from headwater.backends.postgres.statements import statement
 from headwater.event_store import ALL, AppendCondition, EventQuery, NewEvent, open_store
 from headwater.event_store.protocol import QueryItem
 
@@ -103,7 +104,7 @@ async def test_a_condition_is_checked_without_reading_history(large, name, after
     """While it is checked, every other writer waits."""
     query = QUERIES[name][0] if name in QUERIES else LIMITED[name]
     batch = Batch([([NewEvent("T1", b"{}", ("order:7",))], AppendCondition(query, after))])
-    call = PostgresLog.of_url(large).function("append_batch", 20)
+    call = statement("append_batch").format(schema="headwater")
     _, scans, entries = await looked_at(large, call, False, True, 0, *batch.arguments())
     assert scans == 0
     assert entries <= 100

@@ -24,7 +24,7 @@ async def running(sql, what, condition):
     """Wait until a session of the database is seen that way."""
     async with asyncio.timeout(20):
         asked = f"SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '{what}' AND "
-        while not await asyncio.to_thread(sql, asked + condition):
+        while not await asyncio.to_thread(sql, asked + condition):  # noqa: ASYNC110  another process moves
             await asyncio.sleep(0.02)
 
 

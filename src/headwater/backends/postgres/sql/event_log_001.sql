@@ -143,7 +143,6 @@ CREATE FUNCTION append_batch(
     p_runs integer [],
     p_events integer [],
     p_items integer [],
-    e_request integer [],
     e_type integer [],
     e_version integer [],
     e_id uuid [],
@@ -259,14 +258,17 @@ BEGIN
             INSERT INTO events (position, type, version, recorded_us, id, tags, metadata, data)
             SELECT
                 head + row_number() OVER (ORDER BY e.place),
-                type_ids[e.type], e.version, p_now, e.id, e.tags, e.metadata, e.data
+                type_ids[e.type], e.version, p_now, e.id, coalesce(e.tags, ''), e.metadata, e.data
             FROM unnest(
-                e_request[first_event:p_events[last_request]], e_type[first_event:p_events[last_request]],
-                e_version[first_event:p_events[last_request]], e_id[first_event:p_events[last_request]],
-                e_tags[first_event:p_events[last_request]], e_metadata[first_event:p_events[last_request]],
-                e_data[first_event:p_events[last_request]]
-            ) WITH ORDINALITY AS e(request, type, version, id, tags, metadata, data, place)
-            WHERE e.request <> ALL(refused)
+                e_type[first_event:p_events[last_request]], e_version[first_event:p_events[last_request]],
+                e_id[first_event:p_events[last_request]], e_tags[first_event:p_events[last_request]],
+                e_metadata[first_event:p_events[last_request]], e_data[first_event:p_events[last_request]]
+            ) WITH ORDINALITY AS e(type, version, id, tags, metadata, data, place)
+            WHERE cardinality(refused) = 0 OR NOT EXISTS (
+                SELECT FROM unnest(refused) AS r(number)
+                WHERE e.place + first_event - 1 > coalesce(p_events[r.number - 1], 0)
+                    AND e.place + first_event - 1 <= p_events[r.number]
+            )
             RETURNING events.position, events.type, events.tags
         )
         INSERT INTO event_tags (tag, type, position)
