@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from headwater.backends.postgres.row_connections import RowPool, RowServer, read_store_beside
+from headwater.backends.postgres.row_connections import RowServer, read_store_beside
 from headwater.backends.postgres.row_plans import TableSql, storable
+from headwater.backends.postgres.row_pool import RowPool
 from headwater.backends.postgres.row_reading import RowReader
 from headwater.backends.postgres.row_statements import RowStatements
 from headwater.backends.postgres.row_writing import READ_STORE_SCHEMA, RowWriter
@@ -39,7 +40,7 @@ async def open_postgres(url: str, *, migrate: bool) -> PostgresReadStore:
     statements = RowStatements(server.schema)
     writing = await RowPool.open(server, server.writing, server.write_pool_size, "rows")
     try:
-        async with writing.lent("store") as connection:
+        async with writing.transaction() as connection:
             await prepare(connection, READ_STORE_SCHEMA, server.schema, server.place, migrate=migrate)
         writer = RowWriter(writing, statements)
         cursor_key = await writer.cursor_key()

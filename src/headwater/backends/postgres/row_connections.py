@@ -1,30 +1,22 @@
-"""Connections of a read store: some that write, more that cannot. Reads: connection.py, row_errors.py.
+"""Where a read store is, and how its connections are set: some write, more cannot. Reads: connection.py.
 
 Readers are read-only in the server's eyes, whatever a query tries. Writers wait for the disk, unlike those of SQLite: a
 server may crash while its clients live on, which would not notice that rows they have seen are gone.
-Read next: row_reading.py, row_writing.py.
+Read next: row_pool.py.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
 from headwater.backends.postgres.connection import Durability, without_password
-from headwater.backends.postgres.driver import Connection, Pool, make_pool
-from headwater.backends.postgres.row_errors import Blame, row_error
-from headwater.errors import StoreBusy, UnsupportedUrl
+from headwater.errors import UnsupportedUrl
 from headwater.read_store.statements import quoted
 
-_KEPT_STATEMENTS = 400
-_MANY = 1 << 40
 _LONGEST_NAME = 63
-_FAREWELL_SECONDS = 2.0
 _DRIVER_OPTIONS = frozenset(
     {
         *(
@@ -146,66 +138,3 @@ def _refused(url: str, fault: str, remedy: str) -> UnsupportedUrl:
 
 
 _OPTIONS = tuple(name for name in RowServer.__struct_fields__ if name != "address")
-
-
-class RowPool:
-    """Connections with the same settings, opened as they are needed. Driver errors leave as domain errors."""
-
-    def __init__(self, pool: Pool, server: RowServer, blame: Blame) -> None:
-        self._pool = pool
-        self._place = server.place
-        self._timeout = server.pool_timeout
-        self._blame: Blame = blame
-
-    @classmethod
-    async def open(cls, server: RowServer, settings: Mapping[str, str], size: int, blame: Blame) -> RowPool:
-        """A pool of at most so many connections."""
-        pool = await make_pool(
-            server.address, settings, size=size, statement_cache_size=_KEPT_STATEMENTS, max_queries=_MANY
-        )
-        return cls(pool, server, blame)
-
-    @asynccontextmanager
-    async def lent(self, blame: Blame | None = None) -> AsyncGenerator[Connection, None]:
-        """A connection nobody else uses, for the block. Raises ``StoreBusy`` if none becomes free in time."""
-        connection = await self._take()
-        try:
-            yield connection
-        except Exception as error:
-            raise row_error(error, self._place, blame or self._blame) from error
-        finally:
-            await self._pool.release(connection)
-
-    async def _take(self) -> Connection:
-        try:
-            return await self._pool.acquire(timeout=self._timeout)
-        except TimeoutError as error:
-            remedy = "close streams that are left half way, or give a larger pool_size"
-            raise StoreBusy(f"no connection became free in {self._timeout} s", remedy=remedy) from error
-        except Exception as error:
-            raise row_error(error, self._place, "store") from error
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[Connection, None]:
-        """A transaction for the block: committed at its end, or nothing is stored."""
-        async with self.lent() as connection:
-            transaction = connection.transaction(isolation="read_committed")
-            await transaction.start()
-            try:
-                yield connection
-            except BaseException:
-                with suppress(Exception):  # the connection may be gone; the first error is the one to tell
-                    await transaction.rollback()
-                raise
-            try:
-                await transaction.commit()
-            except Exception as error:
-                raise row_error(error, self._place, self._blame, committing=True) from error
-
-    async def close(self) -> None:
-        """Close the connections: what is under way gets a moment, then it is broken off."""
-        try:
-            async with asyncio.timeout(_FAREWELL_SECONDS):
-                await self._pool.close()
-        except TimeoutError:
-            self._pool.terminate()

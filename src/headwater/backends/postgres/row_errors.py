@@ -1,4 +1,4 @@
-"""What goes wrong with rows, and whose fault it is. Reads: errors.py. Read next: row_connections.py."""
+"""What goes wrong with rows, and whose fault it is. Reads: errors.py. Read next: row_pool.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes rows and checkpoints. Reads: row_plans.py, row_connections.py, schema.py. Read next: read_store.py.
+"""Writes rows and checkpoints. Reads: row_plans.py, row_pool.py, schema.py. Read next: read_store.py.
 
 A commit is some statements, however many events it comes from: checkpoints move first, which locks them, so that of two
 processes with the same batch one stores it and the other nothing. Then each table gets its rows in one statement. Who
@@ -14,8 +14,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from headwater.backends.postgres.driver import Connection
-from headwater.backends.postgres.row_connections import RowPool
 from headwater.backends.postgres.row_plans import TableSql
+from headwater.backends.postgres.row_pool import RowPool
 from headwater.backends.postgres.row_statements import RowStatements
 from headwater.backends.postgres.schema import Schema
 from headwater.errors import ContractChanged, StoreReadOnly
