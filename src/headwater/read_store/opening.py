@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import Protocol, cast
@@ -49,9 +49,8 @@ def read_store_url(event_store_url: str) -> str:
     of the read store, so they are left out, except for those that say how to connect.
     """
     if event_store_url.startswith(_POSTGRES):
-        from headwater.backends.postgres.read_store import read_store_beside
-
-        return read_store_beside(event_store_url)
+        beside: Callable[[str], str] = import_module("headwater.backends.postgres.read_store").read_store_beside
+        return beside(event_store_url)
     if not event_store_url.startswith(_SQLITE):
         return event_store_url
     address = event_store_url.partition("?")[0]
