@@ -21,6 +21,7 @@ from headwater.cli.applications import load_app
 from headwater.cli.screen import Screen, as_json_text
 from headwater.cli.verb import run_to_end
 from headwater.errors import MissingExtra
+from headwater.event_store.opening import url_to_show
 from headwater.http import HttpDoor, asgi, create_app
 from headwater.runtime import Runtime
 
@@ -129,6 +130,7 @@ def _do_nothing(number: int, frame: Any) -> None:
 
 def _announce(screen: Screen, name: str, url: str, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
+    url = url_to_show(url)
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     if screen.as_json:
         click.echo(as_json_text({"serving": address, "app": name, "url": url}))

@@ -43,6 +43,21 @@ async def open_store(url: str, *, clock: Clock | None = None, migrate: bool = Tr
         await store.close()
 
 
+def url_to_show(url: str) -> str:
+    """The URL without passwords, as it may stand on a screen or in a log.
+
+    >>> url_to_show("postgresql://ann:secret@host/db?sslpassword=secret&pool=4")
+    'postgresql://ann@host/db?pool=4'
+    """
+    address, mark, query = url.partition("?")
+    scheme, slashes, rest = address.partition("://")
+    server, slash, path = rest.partition("/")
+    user, at, host = server.rpartition("@")
+    options = "&".join(each for each in query.split("&") if "password" not in each.partition("=")[0].lower())
+    shown = f"{scheme}{slashes}{user.partition(':')[0]}{at}{host}{slash}{path}"
+    return f"{shown}{mark}{options}" if options else shown
+
+
 def schemes() -> tuple[str, ...]:
     """The URL schemes that can be opened here."""
     from importlib.metadata import entry_points
@@ -69,5 +84,6 @@ def _opener_of(url: str) -> Opener:
     found = next(iter(entry_points(group=GROUP, name=scheme)), None)
     if not colon or found is None:
         known = ", ".join(f"{known}:" for known in schemes())
-        raise UnsupportedUrl(f"no backend for {url!r}", remedy=f"known are {known}", url=url)
+        shown = url_to_show(url)
+        raise UnsupportedUrl(f"no backend for {shown!r}", remedy=f"known are {known}", url=shown)
     return cast("Opener", found.load())

@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 import click
 import msgspec
 
-from headwater.cli.applications import existing, load_app, log_url
+from headwater.cli.applications import existing_log, load_app, log_url
 from headwater.cli.fields import parameters_of
 from headwater.cli.screen import Screen
 from headwater.cli.verb import URL_OPTION, verb
@@ -46,7 +46,7 @@ async def command(
     """
     loaded = load_app(app)
     query = loaded.codec.decode_query(name, parameters_of(words))
-    async with loaded.open(existing(log_url(loaded, url))) as runtime:
+    async with loaded.open(await existing_log(log_url(loaded, url))) as runtime:
         if after is None and not eventual:
             after = await runtime.event_store.head()
         names = [plan.name for plan in loaded.wiring.projections]

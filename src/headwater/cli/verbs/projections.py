@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from headwater.cli.applications import existing, load_app, log_url
+from headwater.cli.applications import existing_log, load_app, log_url
 from headwater.cli.screen import Screen
 from headwater.cli.verb import URL_OPTION, verb
 from headwater.cli.watching import watched
@@ -49,7 +49,7 @@ def list_projections(screen: Screen, app: str) -> None:
 async def status(screen: Screen, app: str, url: str | None, catch_up: bool) -> int:  # noqa: FBT001  an option
     """Show each projection's position and lag. With --catch-up, fail if one of them stops on an event."""
     loaded = load_app(app)
-    async with loaded.open(existing(log_url(loaded, url)), follow=catch_up) as runtime:
+    async with loaded.open(await existing_log(log_url(loaded, url)), follow=catch_up) as runtime:
         if catch_up:
             await _catch_up(screen, runtime)
         found = await runtime.projections()
@@ -78,7 +78,7 @@ async def rebuild(screen: Screen, app: str, name: str, url: str | None) -> None:
     """Build the rows of the projection NAME anew from the whole log, and wait until it is there."""
     loaded = load_app(app)
     started = monotonic()
-    async with loaded.open(existing(log_url(loaded, url)), follow=False) as runtime:
+    async with loaded.open(await existing_log(log_url(loaded, url)), follow=False) as runtime:
         head = await runtime.event_store.head()
         async with watched(screen, f"rebuilding {name}", runtime, [name], head):
             await runtime.rebuild(name)

@@ -10,10 +10,11 @@ from typing import Any
 
 import click
 
-from headwater.cli.applications import existing
+from headwater.cli.applications import existing_log
 from headwater.cli.screen import Screen
 from headwater.cli.verb import verb
 from headwater.event_store import open_store
+from headwater.event_store.opening import url_to_show
 from headwater.integration.replicate import BATCH, Replication, replicate
 
 
@@ -42,10 +43,10 @@ async def command(
     What TO has already must be the beginning of FROM, and is compared before anything is written. Stopped at any
     moment, even by kill -9, it goes on where it was. At the end both logs' hash chains are the same.
     """
-    async with open_store(existing(source_url), migrate=False) as source, open_store(target_url) as target:
+    async with open_store(await existing_log(source_url), migrate=False) as source, open_store(target_url) as target:
         with screen.progress("replicating") as moved, _stop_signal(wanted=follow) as stop:
             if stop:
-                screen.note(f"following {source_url} (stop with Ctrl+C)")
+                screen.note(f"following {url_to_show(source_url)} (stop with Ctrl+C)")
             outcome = await replicate(source, target, batch=batch, follow=stop, moved=moved)
     screen.answer(as_object(source_url, target_url, outcome), lambda: _draw(screen, outcome))
 
@@ -53,8 +54,8 @@ async def command(
 def as_object(source_url: str, target_url: str, outcome: Replication) -> dict[str, Any]:
     """The outcome as plain values."""
     return {
-        "from": source_url,
-        "to": target_url,
+        "from": url_to_show(source_url),
+        "to": url_to_show(target_url),
         "head": outcome.head,
         "compared": outcome.compared,
         "copied": outcome.copied,

@@ -1,4 +1,4 @@
-"""``headwater verify URL``: is the log whole? Reads: integration/verify.py, backends/sqlite/integrity.py."""
+"""``headwater verify URL``: is the log whole? Reads: integration/verify.py, backends/*/integrity.py."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from headwater.cli.applications import existing
+from headwater.cli.applications import existing_log
 from headwater.cli.failures import ExitCode
 from headwater.cli.screen import Screen
 from headwater.cli.verb import verb
 from headwater.errors import StoreCorrupt
 from headwater.event_store import open_store
+from headwater.event_store.opening import url_to_show
 from headwater.integration.verify import Check, ExpectedChain, Verification, checked, verify_log
 
 
@@ -31,9 +32,9 @@ async def command(screen: Screen, url: str, expect: str | None) -> int:
     logs with the same one hold the same events, and --expect proves later that nothing before it was changed.
     """
     wanted = expected(expect)
-    existing(url)
+    await existing_log(url)
     with screen.progress("verifying") as moved:
-        own = backend_checks(url)
+        own = await backend_checks(url)
         try:
             async with open_store(url, migrate=False) as store:
                 outcome = await verify_log(store, expect=wanted, moved=moved)
@@ -56,8 +57,12 @@ def expected(text: str | None) -> ExpectedChain | None:
     return ExpectedChain(found[1], int(found[2]) if found[2] else None)
 
 
-def backend_checks(url: str) -> tuple[Check, ...]:
+async def backend_checks(url: str) -> tuple[Check, ...]:
     """What only the backend itself can check."""
+    if url.startswith(("postgresql:", "postgres:")):
+        from headwater.backends.postgres.integrity import log_checks
+
+        return await log_checks(url)
     if not url.startswith("sqlite:"):
         return ()
     from headwater.backends.sqlite.integrity import file_checks
@@ -78,7 +83,7 @@ def as_object(url: str, outcome: Verification) -> dict[str, Any]:
         for each in outcome.checks
     ]
     return {
-        "url": url,
+        "url": url_to_show(url),
         "passed": outcome.passed,
         "head": outcome.head,
         "chain": outcome.chain.hex,
@@ -89,7 +94,7 @@ def as_object(url: str, outcome: Verification) -> dict[str, Any]:
 
 def _draw(screen: Screen, url: str, outcome: Verification) -> None:
     rows = [["ok" if each.passed else "FAULT", each.name, each.count, each.fault_count] for each in outcome.checks]
-    screen.table(("", "check", "of", "faults"), rows, title=url)
+    screen.table(("", "check", "of", "faults"), rows, title=url_to_show(url))
     for each in outcome.checks:
         for fault in each.faults:
             screen.line(f"{each.name}: {fault}")
