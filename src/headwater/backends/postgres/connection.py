@@ -15,17 +15,13 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 
-from headwater.backends.postgres.driver import Connection, connect
+from headwater.backends.postgres.driver import DRIVER_OPTIONS, Connection, connect
 from headwater.backends.postgres.errors import is_lost, store_error
 from headwater.errors import UnsupportedUrl
 
 Durability = Literal["full", "relaxed"]
 _LONGEST_NAME = 63
 _CLOSING_SECONDS = 2.0
-_DRIVER_OPTIONS = {
-    *("host", "port", "user", "password", "dbname", "passfile", "application_name", "target_session_attrs"),
-    *("sslmode", "sslrootcert", "sslcert", "sslkey", "sslpassword", "sslcrl", "ssl_min_protocol_version"),
-}
 
 
 class PostgresLog(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,11 +51,11 @@ class PostgresLog(msgspec.Struct, frozen=True, kw_only=True):
             remedy = "write postgresql://user@host/database"
             raise UnsupportedUrl(f"{shown!r} names no database", remedy=remedy, url=shown)
         given = dict(parse_qsl(query, keep_blank_values=True))
-        unknown = sorted(given.keys() - _OPTIONS - _DRIVER_OPTIONS)
+        unknown = sorted(given.keys() - _OPTIONS - DRIVER_OPTIONS)
         if unknown:
-            known = ", ".join(sorted({*_OPTIONS, *_DRIVER_OPTIONS}))
+            known = ", ".join(sorted({*_OPTIONS, *DRIVER_OPTIONS}))
             raise UnsupportedUrl(f"unknown option {unknown[0]!r} in {shown!r}", remedy=f"known are: {known}", url=shown)
-        theirs = {name: value for name, value in given.items() if name in _DRIVER_OPTIONS}
+        theirs = {name: value for name, value in given.items() if name in DRIVER_OPTIONS}
         mine = {name: value for name, value in given.items() if name in _OPTIONS}
         dsn = f"{address}?{urlencode(theirs)}" if theirs else address
         try:

@@ -9,6 +9,14 @@ from typing import Any, Protocol, overload
 
 from headwater.errors import MissingExtra
 
+DRIVER_OPTIONS = frozenset(
+    {
+        *("host", "port", "user", "password", "dbname", "passfile", "application_name", "target_session_attrs"),
+        *("sslmode", "sslrootcert", "sslcert", "sslkey", "sslpassword", "sslcrl", "ssl_min_protocol_version"),
+    }
+)
+"""Options of a URL that the driver itself understands; it takes any other for a setting of the server."""
+
 
 class Row(Protocol):
     """A record: its values by number, or all of them in order."""

@@ -13,36 +13,11 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from headwater.backends.postgres.connection import Durability, without_password
+from headwater.backends.postgres.driver import DRIVER_OPTIONS
 from headwater.errors import UnsupportedUrl
 from headwater.read_store.statements import quoted
 
 _LONGEST_NAME = 63
-_DRIVER_OPTIONS = frozenset(
-    {
-        *(
-            "database",
-            "dbname",
-            "direct_tls",
-            "gsslib",
-            "host",
-            "hostaddr",
-            "krbsrvname",
-            "passfile",
-            "password",
-            "port",
-        ),
-        *(
-            "service",
-            "servicefile",
-            "ssl_max_protocol_version",
-            "ssl_min_protocol_version",
-            "sslcert",
-            "sslcrl",
-            "sslkey",
-        ),
-        *("sslmode", "sslnegotiation", "sslpassword", "sslrootcert", "target_session_attrs", "user"),
-    }
-)
 _SETTINGS = {
     "default_transaction_isolation": "read committed",
     "idle_in_transaction_session_timeout": "60s",
@@ -76,9 +51,9 @@ class RowServer(msgspec.Struct, frozen=True, kw_only=True):
         base, _, query = url.partition("?")
         options = dict(parse_qsl(query, keep_blank_values=True))
         made: dict[str, Any] = {name: options.pop(name) for name in _OPTIONS if name in options}
-        unknown = sorted(options.keys() - _DRIVER_OPTIONS)
+        unknown = sorted(options.keys() - DRIVER_OPTIONS)
         if unknown:
-            known = ", ".join(sorted({*_OPTIONS, *_DRIVER_OPTIONS}))
+            known = ", ".join(sorted({*_OPTIONS, *DRIVER_OPTIONS}))
             raise _refused(url, f"has an unknown option {unknown[0]!r}", f"known are: {known}")
         made["address"] = f"{base}?{urlencode(options)}" if options else base
         try:
@@ -126,7 +101,7 @@ def read_store_beside(url: str) -> str:
     """The URL of the read store of a log: the same database, in a schema of its own beside the log's."""
     base, _, query = url.partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
-    kept = {name: value for name, value in options.items() if name in _DRIVER_OPTIONS}
+    kept = {name: value for name, value in options.items() if name in DRIVER_OPTIONS}
     if "schema" in options:
         kept["schema"] = f"{options['schema']}_read"
     return f"{base}?{urlencode(kept)}" if kept else base
