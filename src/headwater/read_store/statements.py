@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from headwater.read_store.columns import Stored
+from headwater.read_store.columns import Column, Stored
 from headwater.read_store.filters import Condition
 from headwater.read_store.selection import Selection
 from headwater.read_store.tables import Table
@@ -68,6 +68,14 @@ class TableNames:
         self.key = [dialect.identifier(key.order_name) for key in table.keys]
         given = " AND ".join(f"{name} = ?" for name in self.key)
         self.get = dialect.parameters(f"SELECT {self.columns} FROM {self.name} WHERE {given}")  # noqa: S608
+
+
+def indexes_of(table: Table) -> Iterator[tuple[str, tuple[Column, ...]]]:
+    """Names and columns of the indexes: each ``Indexed()`` field, followed by the key as every order is."""
+    for column in table.columns:
+        if column.is_indexed and not (column.is_key and len(table.keys) == 1):
+            listed = {each.name: each for each in (column, *table.keys)}
+            yield f"ix_{table.name}_{column.name}", tuple(listed.values())
 
 
 def selecting(names: TableNames, selection: Selection) -> tuple[str, list[Stored]]:

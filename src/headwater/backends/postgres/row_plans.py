@@ -16,7 +16,7 @@ import msgspec
 from headwater.read_store.columns import Column, Stored
 from headwater.read_store.filters import Condition
 from headwater.read_store.selection import Selection
-from headwater.read_store.statements import Dialect, TableNames, quoted
+from headwater.read_store.statements import Dialect, TableNames, indexes_of, quoted
 from headwater.read_store.tables import RowKey, Table, Values
 
 _TYPES = {"integer": "bigint", "real": "double precision", "text": "text", "blob": "bytea"}
@@ -80,13 +80,11 @@ class TableSql(TableNames):
         return f"CREATE TABLE {self.name} ({columns}, PRIMARY KEY ({', '.join(self.key)}))"
 
     def _indexes(self) -> Iterator[tuple[str, str]]:
-        """Of each indexed field, followed by the key as every order is; NULL is lowest in it, as in every order."""
-        for column in self.table.columns:
-            if column.is_indexed and not (column.is_key and len(self.key) == 1):
-                name = shortened(f"ix_{self.table.name}_{column.name}")
-                first = POSTGRES.ordered(column.order_name, descending=False, nullable=column.nullable)
-                others = [key for key in self.key if key != _identifier(column.order_name)]
-                yield name, f"CREATE INDEX {quoted(name)} ON {self.name} ({', '.join([first, *others])})"
+        """NULL is lowest in them, as in every order."""
+        for plain, columns in indexes_of(self.table):
+            name = shortened(plain)
+            listed = (POSTGRES.ordered(each.order_name, descending=False, nullable=each.nullable) for each in columns)
+            yield name, f"CREATE INDEX {quoted(name)} ON {self.name} ({', '.join(listed)})"
 
     def dropping_index(self, name: str) -> str:
         """The statement that drops an index of this table."""

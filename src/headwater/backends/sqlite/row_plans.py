@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from headwater.backends.sqlite.driver import Value
 from headwater.read_store.columns import Column
-from headwater.read_store.statements import Dialect, TableNames, quoted
+from headwater.read_store.statements import Dialect, TableNames, indexes_of, quoted
 from headwater.read_store.tables import RowKey, Table
 
 SQLITE = Dialect(contains="instr(lower({}), ?) > 0", never="0", no_limit=-1)
@@ -31,12 +31,9 @@ class TableSql(TableNames):
         return f"CREATE TABLE {self.name} ({', '.join(columns)}, PRIMARY KEY ({', '.join(self.key)})) {options}"
 
     def _indexes(self) -> Iterator[tuple[str, str]]:
-        """Of each indexed field, followed by the key as every order is."""
-        for column in self.table.columns:
-            if column.is_indexed and not (column.is_key and len(self.key) == 1):
-                name = f"ix_{self.table.name}_{column.name}"
-                listed = ", ".join(dict.fromkeys((quoted(column.order_name), *self.key)))
-                yield name, f"CREATE INDEX {quoted(name)} ON {self.name} ({listed})"
+        for name, columns in indexes_of(self.table):
+            listed = ", ".join(quoted(column.order_name) for column in columns)
+            yield name, f"CREATE INDEX {quoted(name)} ON {self.name} ({listed})"
 
     @lru_cache(maxsize=16)  # noqa: B019  lives as long as the store
     def put(self, rows: int) -> str:

@@ -54,10 +54,10 @@ def test_a_row_that_is_only_a_key_is_stored_once():
 def test_indexes_sort_as_readers_do():
     """NULL is the lowest value, and the key decides between equals."""
     assert list(TableSql(ARTICLES, "rows").indexes.values()) == [
-        'CREATE INDEX "ix_articles_v1_state" ON "rows"."articles_v1" ("state" ASC, "code")',
-        'CREATE INDEX "ix_articles_v1_stock" ON "rows"."articles_v1" ("stock" ASC NULLS FIRST, "code")',
-        'CREATE INDEX "ix_articles_v1_price" ON "rows"."articles_v1" ("price__order" ASC NULLS FIRST, "code")',
-        'CREATE INDEX "ix_articles_v1_made_at" ON "rows"."articles_v1" ("made_at" ASC, "code")',
+        'CREATE INDEX "ix_articles_v1_state" ON "rows"."articles_v1" ("state" ASC, "code" ASC)',
+        'CREATE INDEX "ix_articles_v1_stock" ON "rows"."articles_v1" ("stock" ASC NULLS FIRST, "code" ASC)',
+        'CREATE INDEX "ix_articles_v1_price" ON "rows"."articles_v1" ("price__order" ASC NULLS FIRST, "code" ASC)',
+        'CREATE INDEX "ix_articles_v1_made_at" ON "rows"."articles_v1" ("made_at" ASC, "code" ASC)',
     ]
 
 
