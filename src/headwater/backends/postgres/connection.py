@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 
-from headwater.backends.postgres.driver import DRIVER_OPTIONS, Connection, connect
+from headwater.backends.postgres.driver import DRIVER_OPTIONS, Connection, connect, driver
 from headwater.backends.postgres.errors import is_lost, store_error
 from headwater.errors import UnsupportedUrl
 
@@ -95,7 +95,8 @@ def without_password(url: str) -> str:
 
 
 async def open_connection(log: PostgresLog, dsn: str = "") -> Connection:
-    """A connection to the log's database, or to that of another ``dsn``. Raises ``StoreError``."""
+    """A connection to the log's database, or to that of another ``dsn``. Raises ``StoreError``, ``MissingExtra``."""
+    driver()
     options: dict[str, Any] = {
         "statement_cache_size": log.statement_cache_size,
         "max_cached_statement_lifetime": 0,
