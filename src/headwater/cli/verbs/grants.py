@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from headwater.cli.screen import Screen
-from headwater.cli.verb import verb
+from headwater.cli.verb import READ_STORE_OPTION, verb
 
 
 @click.command("grants")
@@ -14,7 +14,7 @@ from headwater.cli.verb import verb
 @click.option("--writer", metavar="ROLE", default="headwater_writer", show_default=True, help="Appends events.")
 @click.option("--projector", metavar="ROLE", default="headwater_projector", show_default=True, help="Fills tables.")
 @click.option("--reader", metavar="ROLE", default="headwater_reader", show_default=True, help="Answers queries.")
-@click.option("--read-store", metavar="URL", help="The read store.  [default: beside the log]")
+@READ_STORE_OPTION
 @verb
 def command(screen: Screen, url: str, writer: str, projector: str, reader: str, read_store: str | None) -> None:
     """Print the SQL that lets three database roles do their part, and nothing else, with the log at URL.

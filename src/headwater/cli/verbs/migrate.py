@@ -9,7 +9,7 @@ import click
 
 from headwater.cli.applications import existing, load_app
 from headwater.cli.screen import Screen
-from headwater.cli.verb import verb
+from headwater.cli.verb import READ_STORE_OPTION, verb
 from headwater.event_store import open_store
 from headwater.event_store.opening import url_to_show
 from headwater.read_store import open_read_store, read_store_url
@@ -19,7 +19,7 @@ _POSTGRES = ("postgresql:", "postgres:")
 
 @click.command("migrate")
 @click.argument("url", metavar="URL", envvar="HEADWATER_URL")
-@click.option("--read-store", metavar="URL", help="The read store.  [default: beside the log]")
+@READ_STORE_OPTION
 @click.option("--app", metavar="APP", help="Also make the tables of this app's read models (module:attribute).")
 @verb
 async def command(screen: Screen, url: str, read_store: str | None, app: str | None) -> None:
