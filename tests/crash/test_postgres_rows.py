@@ -7,6 +7,7 @@ import signal
 from contextlib import suppress
 
 import pytest
+from tests.pairings import fill, folded, projected, shelves_app
 from tests.servers.postgres import served
 
 from headwater.errors import StoreError
@@ -36,6 +37,21 @@ async def test_a_crash_takes_back_whole_commits_or_nothing(server, durability):
         position = await filling
         assert [row.number for row in await store.reader(Seat).all(1_000_000)] == list(range(1, position + 1))
         assert durability == "relaxed" or stored == sorted(stored)
+
+
+async def test_an_application_goes_on_when_the_server_is_back(server):
+    """Log and read models both stand there; the followers find it again, and the rows are what the log says."""
+    async with shelves_app().open(server.fresh_database()) as runtime:
+        await fill(runtime.event_store, 3_000)
+        await asyncio.to_thread(server.stop, signal.SIGQUIT)
+        await asyncio.to_thread(server.start)
+        async with asyncio.timeout(60):
+            while True:
+                with suppress(StoreError):
+                    await fill(runtime.event_store, 500)
+                    break
+        await runtime.caught_up(timeout=60)
+        assert await projected(runtime.read_store) == await folded(runtime.event_store)
 
 
 async def _fill(store: ReadStore, done: asyncio.Event, stored: list[int]) -> int:
