@@ -138,6 +138,7 @@ _GRANTS = (
     "GRANT USAGE ON SCHEMA headwater TO {}",
     "GRANT SELECT ON ALL TABLES IN SCHEMA headwater TO {}",
     "GRANT INSERT, UPDATE ON headwater.snapshots TO {}",
+    "GRANT EXECUTE ON FUNCTION headwater.append_batch TO {}",
 )
 
 
@@ -156,6 +157,18 @@ async def test_an_application_needs_no_right_to_make_or_to_insert(store, role, s
             await connection.execute("INSERT INTO headwater.types VALUES (7, 'Forged')")
     finally:
         await connection.close()
+
+
+async def test_a_role_that_only_reads_cannot_append(store, role, sql):
+    """Being able to see the schema is not enough: the function writes as its owner."""
+    name, url = role
+    for grant in _GRANTS[:2]:
+        sql(grant.format(name))
+    async with open_store(url, migrate=False) as reading:
+        assert (await reading.read(ALL)).head == 0
+        with pytest.raises(StoreReadOnly) as refusal:
+            await reading.append([NewEvent("A", b"")])
+    assert refusal.value.fields["sqlstate"] == "42501"
 
 
 async def test_a_role_without_rights_is_told_so(store, role):

@@ -416,3 +416,6 @@ BEGIN
     END IF;
 END
 $$;
+
+-- Functions belong to everybody unless somebody says otherwise, and these write as their owner.
+REVOKE ALL ON FUNCTION append_batch, copy_batch, take_turn, type_numbers, repeat_of FROM PUBLIC;
