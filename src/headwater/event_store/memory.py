@@ -27,7 +27,7 @@ from headwater.event_store.protocol import (
     Slice,
     Snapshot,
 )
-from headwater.event_store.replica import check_goes_on
+from headwater.event_store.replica import check_goes_on, twice
 from headwater.event_store.waiting import HeadSignal
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -63,6 +63,8 @@ class MemoryEventStore:
         with self._sequencer:
             self._refuse_if_closed()
             check_goes_on(events, len(self._log))
+            if any(event.raw_id in self._position_of_id for event in events):
+                raise twice()
             for event in events:
                 self._keep(event)
         self._grown.announce()

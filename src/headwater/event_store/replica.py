@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from headwater.errors import InvalidAppend, OtherHistory
+from headwater.errors import DuplicateEventId, InvalidAppend, OtherHistory
 from headwater.event_store.protocol import RecordedEvent
 
 
@@ -21,13 +21,17 @@ class Replica(Protocol):
         """Store recorded events verbatim, at their positions, all or none; return the head once they are durable.
 
         Nothing changes on the way: ids, times, names and bytes stay as they are, also of types that nobody here knows.
-        Raises ``OtherHistory`` unless they go on from this log's head, ``InvalidAppend`` if they have gaps.
+        Raises ``OtherHistory`` unless they go on from this log's head, ``InvalidAppend`` if they have gaps,
+        ``DuplicateEventId`` if an id would stand in the log twice.
         """
         ...
 
 
 def check_goes_on(events: Sequence[RecordedEvent], head: int) -> None:
-    """Refuse events that do not go on from ``head`` without gaps. Raises ``OtherHistory``, ``InvalidAppend``."""
+    """Refuse events that do not go on from ``head``, have gaps, or repeat an id.
+
+    Raises ``OtherHistory``, ``InvalidAppend``, ``DuplicateEventId``.
+    """
     if not events:
         return
     first = events[0].position
@@ -41,3 +45,11 @@ def check_goes_on(events: Sequence[RecordedEvent], head: int) -> None:
     for place, event in enumerate(events, first):
         if event.position != place:
             raise InvalidAppend(f"event {event.position} stands where {place} must", remedy="copy without gaps")
+    if len({event.raw_id for event in events}) < len(events):
+        raise twice()
+
+
+def twice() -> DuplicateEventId:
+    """The error for a copy by which an id would stand in the log twice."""
+    remedy = "run `headwater verify` on the source"
+    return DuplicateEventId("an event id of the copy is stored already, at another position", remedy=remedy)

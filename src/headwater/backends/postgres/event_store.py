@@ -14,12 +14,13 @@ from typing import Any, TypeVar
 from headwater.backends.postgres.batches import SEPARATOR, Append
 from headwater.backends.postgres.bell import Bell
 from headwater.backends.postgres.connection import Lanes, PostgresLog, open_connection, say_goodbye
+from headwater.backends.postgres.errors import UNIQUE_VIOLATION
 from headwater.backends.postgres.reading import EventReader
 from headwater.backends.postgres.schema import Schema, prepare
 from headwater.backends.postgres.statements import statement
 from headwater.backends.postgres.writer import Writer
 from headwater.clock import Clock, SystemClock
-from headwater.errors import InvalidAppend
+from headwater.errors import InvalidAppend, StoreIOError
 from headwater.event_store.checking import check_reading, checked
 from headwater.event_store.group_commit import GroupCommit, closed
 from headwater.event_store.protocol import (
@@ -34,7 +35,7 @@ from headwater.event_store.protocol import (
     Slice,
     Snapshot,
 )
-from headwater.event_store.replica import check_goes_on
+from headwater.event_store.replica import check_goes_on, twice
 from headwater.event_store.waiting import HeadSignal
 
 __all__ = ["EVENT_LOG_SCHEMA", "PostgresEventStore", "open_postgres"]
@@ -169,9 +170,14 @@ class PostgresEventStore:
         ]
         arrays: Any = zip(*rows, strict=True)
         durable = self.log.durability == "full"
-        async with self._lanes.lent(committing=True) as connection:
-            sql = self.log.function("copy_batch", 10)
-            head: int = await connection.fetchval(sql, durable, first, list(types), *arrays)
+        sql = self.log.function("copy_batch", 10)
+        try:
+            async with self._lanes.lent(committing=True) as connection:
+                head: int = await connection.fetchval(sql, durable, first, list(types), *arrays)
+        except StoreIOError as error:
+            if error.fields.get("sqlstate") == UNIQUE_VIOLATION:
+                raise twice() from error
+            raise
         check_goes_on(events, head)
         self._bell.appended(head + len(events))
         return head + len(events)

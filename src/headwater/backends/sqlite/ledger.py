@@ -29,7 +29,7 @@ from headwater.event_store.protocol import (
     RecordedEvent,
     Snapshot,
 )
-from headwater.event_store.replica import check_goes_on
+from headwater.event_store.replica import check_goes_on, twice
 
 _TAGS_KEPT = 32_768
 _NEWS_READ = 10_000
@@ -124,8 +124,7 @@ class Ledger:
     def repeat_of(self, events: Sequence[NewEvent]) -> Appended | None:
         """The first outcome, if exactly these events are stored already: its acknowledgement was lost."""
         self.write()
-        ids = msgspec.json.encode([event.id.hex for event in events]).decode()
-        found = [row[0] for row in self._execute(statement("positions_of_ids"), (ids,)).fetchall()]
+        found = self._positions_of(events)
         if not found:
             return None
         first = found[0]
@@ -136,10 +135,12 @@ class Ledger:
     def copy(self, events: Sequence[RecordedEvent]) -> int:
         """Place events of another log as they stand there, times included; return the head.
 
-        Raises ``OtherHistory``, ``InvalidAppend``.
+        Raises ``OtherHistory``, ``InvalidAppend``, ``DuplicateEventId``.
         """
         check_goes_on(events, self.head)
         self.write()
+        if self._positions_of(events):
+            raise twice()
         unknown = {tag for event in events for tag in event.tags if tag not in self.tags}
         if unknown:
             self.learn_tags(list(unknown))
@@ -149,6 +150,11 @@ class Ledger:
             self.write()
         self._now = now
         return self.head
+
+    def _positions_of(self, events: Sequence[NewEvent] | Sequence[RecordedEvent]) -> list[int]:
+        """Where events with these ids stand, as far as they do; only what was written is looked at."""
+        ids = msgspec.json.encode([event.id.hex for event in events]).decode()
+        return [row[0] for row in self._execute(statement("positions_of_ids"), (ids,)).fetchall()]
 
     def save_snapshot(self, key: str, snapshot: Snapshot) -> None:
         """Replace the snapshot of that key."""

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
+import msgspec
 import pytest
 
-from headwater.errors import InvalidAppend, OtherHistory, StoreClosed
+from headwater.errors import DuplicateEventId, InvalidAppend, OtherHistory, StoreClosed
 from headwater.event_store.protocol import ALL, Appended, Conflict, EventStore, RecordedEvent
 from headwater.event_store.replica import Replica
 from headwater.testing.conformance.capabilities import Backend
@@ -65,6 +66,18 @@ class Copying(Backend):
             await replica(store).copy(events)
         assert await store.head() == 1
         assert await replica(store).copy(events[1:2]) == 2
+
+    async def test_no_id_stands_twice(self, store: EventStore) -> None:
+        """A source that is damaged like this is not copied, and the store goes on."""
+        events = elsewhere()
+        await replica(store).copy(events[:2])
+        again = msgspec.structs.replace(events[2], raw_id=events[0].raw_id)
+        with pytest.raises(DuplicateEventId):
+            await replica(store).copy([again, events[3]])
+        with pytest.raises(DuplicateEventId):
+            await replica(store).copy([events[2], msgspec.structs.replace(events[3], raw_id=events[2].raw_id)])
+        assert await replica(store).copy(events[2:]) == 4
+        assert (await log_of(store)).events == events
 
     async def test_a_closed_store_takes_no_copy(self, store: EventStore) -> None:
         """It is told so."""
