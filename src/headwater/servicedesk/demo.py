@@ -16,6 +16,7 @@ import msgspec
 from headwater import Runtime
 from headwater.errors import HeadwaterError
 from headwater.event_store.opening import url_to_show
+from headwater.plain import is_array, is_object
 from headwater.servicedesk.app import app
 from headwater.servicedesk.expected import SHIPPED_LOG, differences, expected_figures, shipped_truth
 from headwater.servicedesk.figures import read_figures
@@ -247,4 +248,4 @@ async def _tell_reports(desk: Runtime, report: Report) -> None:
 
 def _count(figures: dict[str, Any]) -> int:
     """How many single figures are in the tree of them."""
-    return sum(len(figure) if isinstance(figure, dict | list) else 1 for figure in figures.values())
+    return sum(len(figure) if is_object(figure) or is_array(figure) else 1 for figure in figures.values())
