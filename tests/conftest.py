@@ -1,8 +1,11 @@
-"""What all tests share: how hard Hypothesis tries."""
+"""What all tests share: how hard Hypothesis tries, and the servers that some of them need."""
 
 from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
+from tests.servers.postgres import debian_postgres_server, postgres_server, postgres_url
+
+__all__ = ["debian_postgres_server", "postgres_server", "postgres_url"]
 
 # A shared machine pauses; a deadline would then fail a test that is right.
 settings.register_profile("default", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])

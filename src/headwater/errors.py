@@ -31,6 +31,7 @@
         ├── UnsupportedUrl         (ValueError)       no backend for that URL
         ├── InvalidAppend          (ValueError)       an append that no store accepts
         ├── DuplicateEventId       (ValueError)       an event id that is already stored elsewhere
+        ├── OtherHistory           (ValueError)       two logs that should be one hold different events
         ├── StoreClosed                               the store was closed
         ├── StoreBusy              (TimeoutError)     the queue or the file lock did not free in time
         ├── StoreFull                                 no space left
@@ -313,6 +314,13 @@ class DuplicateEventId(StoreError, ValueError):
     """An event id is already stored, and this is not an exact repeat of that append."""
 
     code = "duplicate-event-id"
+
+
+class OtherHistory(StoreError, ValueError):
+    """Two logs that should be one are not: ``position`` is where they part, ``head`` where the copy ends."""
+
+    code = "other-history"
+    remedy = "copy to an empty log, or to one that is a copy of the same source"
 
 
 class StoreClosed(StoreError):

@@ -52,6 +52,16 @@ def existing(url: str) -> str:
     return url
 
 
+async def existing_log(url: str) -> str:
+    """The same URL, if there is a log, also where that takes a look into a database. Raises ``StoreError``."""
+    if url.startswith(("postgresql:", "postgres:")):
+        from headwater.backends.postgres.integrity import existing_schema
+
+        await existing_schema(url)
+        return url
+    return existing(url)
+
+
 def _module(reference: str, name: str) -> ModuleType:
     here = str(Path.cwd())
     if here not in sys.path:

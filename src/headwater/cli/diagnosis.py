@@ -1,4 +1,4 @@
-"""What ``doctor`` looks at. Reads: errors.py, backends/sqlite/integrity.py. Read next: verbs/doctor.py."""
+"""What ``doctor`` looks at. Reads: errors.py, backends/*/integrity.py. Read next: verbs/doctor.py."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ import msgspec
 
 from headwater.errors import HeadwaterError
 from headwater.event_store import open_store
+from headwater.event_store.opening import url_to_show
 
 State = Literal["ok", "note", "warning", "failed"]
 _LEAST_PYTHON = (3, 11)
 _WAL_RESET_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 _LEAST_FREE_BYTES = 100 << 20
+_OLDEST_POSTGRES = 15
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -37,7 +39,7 @@ def look_at_machine() -> list[Finding]:
 async def look_at_log(url: str) -> list[Finding]:
     """Whether the log at that URL can be opened, and what its file is like."""
     try:
-        facts = _file_findings(url) if url.startswith("sqlite:") else []
+        facts = await _backend_findings(url)
         async with open_store(url, migrate=False) as store:
             head = await store.head()
             durable = store.capabilities.durable
@@ -48,7 +50,7 @@ async def look_at_log(url: str) -> list[Finding]:
         kept = Finding(
             "durability", "warning", "acknowledged events may be lost", "use a durable URL for what must last"
         )
-    return [Finding("log", "ok", f"{url} opens, head {head:,}"), kept, *facts]
+    return [Finding("log", "ok", f"{url_to_show(url)} opens, head {head:,}"), kept, *facts]
 
 
 def sqlite_is_sound(found: tuple[int, ...]) -> bool:
@@ -110,6 +112,12 @@ def _installed(package: str) -> bool:
     return True
 
 
+async def _backend_findings(url: str) -> list[Finding]:
+    if url.startswith("sqlite:"):
+        return _file_findings(url)
+    return await _server_findings(url) if url.startswith(("postgresql:", "postgres:")) else []
+
+
 def _file_findings(url: str) -> list[Finding]:
     from headwater.backends.sqlite.integrity import file_facts
 
@@ -146,6 +154,42 @@ def _file_findings(url: str) -> list[Finding]:
             facts.permissions,
             "" if facts.writable else "chown or chmod it",
         ),
+    ]
+
+
+async def _server_findings(url: str) -> list[Finding]:
+    from headwater.backends.postgres.integrity import server_facts
+
+    facts = await server_facts(url)
+    new_enough = facts.major_version >= _OLDEST_POSTGRES
+    isolation_good = facts.isolation == "read committed"
+    may = "may append" if facts.may_append else "may only read"
+    return [
+        Finding(
+            "server",
+            "ok" if new_enough else "warning",
+            f"PostgreSQL {facts.server_version}{', a replica' if facts.is_replica else ''}",
+            "" if new_enough else f"use PostgreSQL {_OLDEST_POSTGRES} or newer",
+        ),
+        Finding(
+            "fsync",
+            "ok" if facts.is_durable else "warning",
+            "on" if facts.is_durable else "fsync or full_page_writes is off: a crash may damage the database",
+            "" if facts.is_durable else "switch both on in postgresql.conf",
+        ),
+        Finding(
+            "isolation",
+            "ok" if isolation_good else "failed",
+            facts.isolation,
+            "" if isolation_good else "set default_transaction_isolation to 'read committed'",
+        ),
+        Finding(
+            "schema version",
+            "ok" if facts.schema_version == facts.known_version else "failed",
+            str(facts.schema_version),
+            "" if facts.schema_version == facts.known_version else "headwater migrate URL",
+        ),
+        Finding("role", "ok" if facts.may_append else "note", f"{facts.role_name} {may}"),
     ]
 
 

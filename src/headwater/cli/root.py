@@ -22,9 +22,11 @@ VERBS = {
     "events": "Read or follow the events of a log.",
     "projections": "List, watch or rebuild an app's projections.",
     "contracts": "Freeze the message contracts, or check that none broke.",
+    "replicate": "Copy a log to another store, and keep it up to date.",
     "verify": "Check that a log is whole.",
     "doctor": "Check this machine and, if given, a log.",
-    "migrate": "Bring a log's schema up to this version.",
+    "migrate": "Bring the schemas of a log and its read store up to this version.",
+    "grants": "Print SQL for separate database roles.",
     "bench": "Run the benchmarks.",
 }
 """Every verb and its one line; ``verbs/<name>.py`` holds its ``command``."""

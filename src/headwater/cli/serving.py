@@ -15,12 +15,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
+import msgspec
 
 from headwater.app import App
 from headwater.cli.applications import load_app
 from headwater.cli.screen import Screen, as_json_text
 from headwater.cli.verb import run_to_end
 from headwater.errors import MissingExtra
+from headwater.event_store.opening import url_to_show
 from headwater.http import HttpDoor, asgi, create_app
 from headwater.runtime import Runtime
 
@@ -32,13 +34,23 @@ except ModuleNotFoundError as error:
 
 _APP = "HEADWATER_SERVED_APP"
 _URL = "HEADWATER_SERVED_URL"
+_READ_STORE = "HEADWATER_SERVED_READ_STORE"
 
 
-async def serve_here(screen: Screen, app: App, url: str, *, host: str, port: int, access_log: bool = False) -> None:
+class Stores(msgspec.Struct, frozen=True):
+    """The URL of the log and that of the read store, ``None`` for the one beside the log."""
+
+    url: str
+    read_store: str | None = None
+
+
+async def serve_here(
+    screen: Screen, app: App, stores: Stores, *, host: str, port: int, access_log: bool = False
+) -> None:
     """Serve from this process until SIGINT or SIGTERM. Raises ``StoreError``, or a click error for the port."""
     with listening(host, port) as listener:
-        async with app.open(url) as runtime:
-            await serve_runtime(screen, runtime, url, listener, access_log=access_log)
+        async with app.open(stores.url, read_store=stores.read_store) as runtime:
+            await serve_runtime(screen, runtime, stores.url, listener, access_log=access_log)
 
 
 async def serve_runtime(
@@ -53,28 +65,29 @@ async def serve_runtime(
 
 
 def serve_in_processes(
-    screen: Screen, reference: str, url: str, *, host: str, port: int, workers: int, access_log: bool = False
+    screen: Screen, reference: str, stores: Stores, *, host: str, port: int, workers: int, access_log: bool = False
 ) -> None:
     """Serve from several processes on one port, each with the stores open for itself, until SIGINT or SIGTERM."""
     app = load_app(reference)
-    run_to_end(_try_stores(app, url))
-    os.environ[_APP], os.environ[_URL] = reference, url
+    run_to_end(_try_stores(app, stores))
+    os.environ[_APP], os.environ[_URL], os.environ[_READ_STORE] = reference, stores.url, stores.read_store or ""
     config = _config(f"{__name__}:worker", access_log=access_log, lifespan="on", factory=True, workers=workers)
     with listening(host, port) as listener:
         listener.set_inheritable(True)
-        _announce(screen, app.name, url, listener)
+        _announce(screen, app.name, stores.url, listener)
         Multiprocess(config, sockets=[listener]).run()
     screen.note("stopped")
 
 
 def worker() -> HttpDoor:
     """The application of one of several processes: what the parent process named."""
-    return create_app(load_app(os.environ[_APP]), os.environ[_URL])
+    read_store = os.environ[_READ_STORE] or None
+    return create_app(load_app(os.environ[_APP]), os.environ[_URL], read_store=read_store)
 
 
-async def _try_stores(app: App, url: str) -> None:
+async def _try_stores(app: App, stores: Stores) -> None:
     """Open and close the stores once: their faults are told here rather than by each process."""
-    async with app.open(url, follow=False):
+    async with app.open(stores.url, read_store=stores.read_store, follow=False):
         pass
 
 
@@ -129,6 +142,7 @@ def _do_nothing(number: int, frame: Any) -> None:
 
 def _announce(screen: Screen, name: str, url: str, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
+    url = url_to_show(url)
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     if screen.as_json:
         click.echo(as_json_text({"serving": address, "app": name, "url": url}))

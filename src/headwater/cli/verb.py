@@ -20,6 +20,8 @@ URL_OPTION = click.option(
     "--url", metavar="URL", envvar="HEADWATER_URL", help="The log.  [default: $HEADWATER_URL, else sqlite:///<app>.db]"
 )
 
+READ_STORE_OPTION = click.option("--read-store", metavar="URL", help="The read store.  [default: beside the log]")
+
 
 def verb(
     function: Callable[Concatenate[Screen, P], Coroutine[Any, Any, int | None] | int | None],

@@ -1,4 +1,7 @@
-"""The event log: the one source of truth. Read in this order: protocol.py, checking.py, memory.py, opening.py."""
+"""The event log: the one source of truth.
+
+Read in this order: protocol.py, checking.py, replica.py, memory.py, opening.py.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Gathers appends of many tasks into few hand-overs to one writer thread. Read next: a backend's writer.
+"""Gathers appends of many tasks into few hand-overs to one writer. Reads: waiting.py. Read next: a backend's writer.
 
 Requests of one turn of an event loop are handed over together; the writer takes whatever is there without waiting, and
 answers a whole batch with one wake-up of the loop. What waits is bounded: beyond the bounds ``submit`` waits for room.
+The writer is a thread of its own, which waits in ``take``, or a task on one of the loops, which waits in ``taken``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from threading import Lock
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from headwater.errors import StoreClosed
+from headwater.event_store.waiting import HeadSignal
 
 W = TypeVar("W")
 Pending: TypeAlias = "tuple[W, asyncio.Future[Any], _Desk[W], int]"
@@ -23,7 +25,7 @@ _BYTES_WAITING = 64 << 20
 
 
 class GroupCommit(Generic[W]):
-    """A bounded queue between any number of event loops and one writer thread.
+    """A bounded queue between any number of event loops and one writer.
 
     A request of type ``W`` is answered with a result or an exception, exactly once.
     """
@@ -34,6 +36,7 @@ class GroupCommit(Generic[W]):
         self._queue: SimpleQueue[list[Pending[W]] | None] = SimpleQueue()
         self._desks: dict[asyncio.AbstractEventLoop, _Desk[W]] = {}
         self._lock = Lock()
+        self._arrived = HeadSignal()
         self._closed = False
 
     # -- on the event loops
@@ -71,6 +74,7 @@ class GroupCommit(Generic[W]):
                 return
             self._closed = True
             self._queue.put(None)
+        self._arrived.announce()
         for other in list(self._desks.values()):
             other.from_thread(other.turn_away)
 
@@ -83,15 +87,27 @@ class GroupCommit(Generic[W]):
     def enqueue(self, gathered: list[Pending[W]]) -> bool:
         """Pass one turn's requests to the writer; ``False`` if it was already told to end."""
         with self._lock:
-            if not self._closed:
-                self._queue.put(gathered)
-            return not self._closed
+            if self._closed:
+                return False
+            self._queue.put(gathered)
+        self._arrived.announce()
+        return True
 
-    # -- on the writer thread
+    # -- at the writer
 
     def take(self) -> list[Pending[W]] | None:
-        """Wait for work, then take all that is there. ``None`` when closed and nothing is left."""
-        batch = self._queue.get()
+        """Wait for work, on the writer's thread, then take all that is there. ``None`` when closed and done."""
+        return self._with_all_there(self._queue.get())
+
+    async def taken(self) -> list[Pending[W]] | None:
+        """The same for a writer that is a task: its loop goes on while it waits."""
+        while True:
+            try:
+                return self._with_all_there(self._queue.get_nowait())
+            except Empty:
+                await self._arrived.wait(lambda: not self._queue.empty())
+
+    def _with_all_there(self, batch: list[Pending[W]] | None) -> list[Pending[W]] | None:
         if batch is None:
             return None
         try:

@@ -27,6 +27,7 @@ from headwater.event_store.protocol import (
     Slice,
     Snapshot,
 )
+from headwater.event_store.replica import check_goes_on, twice
 from headwater.event_store.waiting import HeadSignal
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -56,6 +57,18 @@ class MemoryEventStore:
             outcome = self._repeat_of(events) or self._conflict_with(condition) or self._store(events)
         self._grown.announce()
         return outcome
+
+    async def copy(self, events: Sequence[RecordedEvent]) -> int:
+        """See ``Replica.copy``."""
+        with self._sequencer:
+            self._refuse_if_closed()
+            check_goes_on(events, len(self._log))
+            if any(event.raw_id in self._position_of_id for event in events):
+                raise twice()
+            for event in events:
+                self._keep(event)
+        self._grown.announce()
+        return len(self._log)
 
     async def read(
         self, query: EventQuery = ALL, *, after: int = 0, limit: int | None = None, backwards: bool = False
@@ -122,12 +135,16 @@ class MemoryEventStore:
         first = len(self._log) + 1
         for position, event in enumerate(events, first):
             raw = event.id.bytes
-            made = RecordedEvent(position, event.type, event.version, event.data, event.tags, event.metadata, raw, now)
-            self._log.append(made)
-            self._position_of_id[raw] = position
-            for tag in event.tags:
-                self._positions_of_tag.setdefault(tag, []).append(position)
+            self._keep(
+                RecordedEvent(position, event.type, event.version, event.data, event.tags, event.metadata, raw, now)
+            )
         return Appended(first, len(self._log))
+
+    def _keep(self, event: RecordedEvent) -> None:
+        self._log.append(event)
+        self._position_of_id[event.raw_id] = event.position
+        for tag in event.tags:
+            self._positions_of_tag.setdefault(tag, []).append(event.position)
 
     def _matching(self, query: EventQuery, after: int) -> Sequence[int]:
         """Positions of the matching events after that one, in order, each once."""

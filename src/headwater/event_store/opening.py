@@ -14,6 +14,8 @@ from headwater.event_store.protocol import EventStore
 GROUP = "headwater.backends"
 _BUILT_IN = {
     "memory": ("headwater.event_store.opening", "open_memory"),
+    "postgres": ("headwater.backends.postgres.event_store", "open_postgres"),
+    "postgresql": ("headwater.backends.postgres.event_store", "open_postgres"),
     "sqlite": ("headwater.backends.sqlite.event_store", "open_sqlite"),
 }
 
@@ -28,7 +30,9 @@ class Opener(Protocol):
 
 @asynccontextmanager
 async def open_store(url: str, *, clock: Clock | None = None, migrate: bool = True) -> AsyncGenerator[EventStore, None]:
-    """The event store of a URL, closed at the end of the block: ``memory:``, ``sqlite:///path.db``, or a plug-in's.
+    """The event store of a URL, closed at the end of the block.
+
+    ``memory:``, ``sqlite:///path.db``, ``postgresql://user@host/database``, or what a plug-in adds.
 
     ``clock`` gives ``recorded_at``. Raises ``UnsupportedUrl`` and what the backend raises, all ``StoreError``.
     """
@@ -37,6 +41,21 @@ async def open_store(url: str, *, clock: Clock | None = None, migrate: bool = Tr
         yield store
     finally:
         await store.close()
+
+
+def url_to_show(url: str) -> str:
+    """The URL without passwords, as it may stand on a screen or in a log.
+
+    >>> url_to_show("postgresql://ann:secret@host/db?sslpassword=secret&pool=4")
+    'postgresql://ann@host/db?pool=4'
+    """
+    address, mark, query = url.partition("?")
+    scheme, slashes, rest = address.partition("://")
+    server, slash, path = rest.partition("/")
+    user, at, host = server.rpartition("@")
+    options = "&".join(each for each in query.split("&") if "password" not in each.partition("=")[0].lower())
+    shown = f"{scheme}{slashes}{user.partition(':')[0]}{at}{host}{slash}{path}"
+    return f"{shown}{mark}{options}" if options else shown
 
 
 def schemes() -> tuple[str, ...]:
@@ -66,5 +85,6 @@ def _opener_of(url: str) -> Opener:
     if not colon or found is None:
         known = ", ".join(f"{known}:" for known in schemes())
         file = "" if colon else f"; for an SQLite file write sqlite:///{url}"
-        raise UnsupportedUrl(f"no backend for {url!r}", remedy=f"known are {known}{file}", url=url)
+        shown = url_to_show(url)
+        raise UnsupportedUrl(f"no backend for {shown!r}", remedy=f"known are {known}{file}", url=shown)
     return cast("Opener", found.load())

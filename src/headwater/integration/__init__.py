@@ -1,1 +1,1 @@
-"""Work on whole logs, over the port and never over a backend. Read next: verify.py."""
+"""Work on whole logs, over the port and never over a backend. Read in this order: chain.py, verify.py, replicate.py."""

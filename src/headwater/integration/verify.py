@@ -1,6 +1,6 @@
 """Is a log whole? Reads every event through the port and checks what the store promises.
 
-Reads: event_store/protocol.py. Read next: backends/sqlite/integrity.py (what only one backend can check).
+Reads: event_store/protocol.py, chain.py. Read next: backends/sqlite/integrity.py (what only one backend can check).
 
 The work is one pass over the log, plus one read per tag. Memory holds the event ids and one number pair per tag: about
 100 MB for a million events.
@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 import msgspec
 
 from headwater.event_store.protocol import EventQuery, EventStore, RecordedEvent
+from headwater.integration.chain import Chain
 
 Moved = Callable[[int, int | None], None]
 _SLICE = 2_000
@@ -35,12 +36,20 @@ class Check(msgspec.Struct, frozen=True):
         return self.fault_count == 0
 
 
+class ExpectedChain(msgspec.Struct, frozen=True):
+    """The hash that a log's chain must have at ``position``; ``None`` means at its end."""
+
+    hex: str
+    position: int | None = None
+
+
 class Verification(msgspec.Struct, frozen=True):
-    """The outcome: the log's ``head`` and figures at the start, and every check."""
+    """The outcome: the log's ``head`` and figures at the start, every check, and the hash that stands for it all."""
 
     head: int
     figures: dict[str, int]
     checks: tuple[Check, ...]
+    chain: Chain = Chain()
 
     @property
     def passed(self) -> bool:
@@ -52,13 +61,16 @@ class Verification(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, checks=(*self.checks, *more))
 
 
-async def verify_log(store: EventStore, *, moved: Moved = lambda _done, _total: None) -> Verification:
+async def verify_log(
+    store: EventStore, *, expect: ExpectedChain | None = None, moved: Moved = lambda _done, _total: None
+) -> Verification:
     """Check positions, ids, bodies and tags of all events up to the head of now; ``moved(done, total)`` tells progress.
 
+    With ``expect`` also the hash chain: the log must be the one that had this hash, or go on from it.
     Raises ``StoreError`` if the store cannot even be read; every other fault is in the outcome.
     """
     head = await store.head()
-    reading = _Reading()
+    reading = _Reading(expect)
     async for event in _events(store, EventQuery(), head):
         reading.take(event)
         if event.position % _SLICE == 0:
@@ -72,7 +84,20 @@ async def verify_log(store: EventStore, *, moved: Moved = lambda _done, _total: 
         "tags": len(reading.tags),
         "bytes": reading.bytes,
     }
-    return Verification(head, figures, (*(faults.check(reading.events) for faults in reading.checks), tags))
+    checks = [*(faults.check(reading.events) for faults in reading.checks), tags]
+    if expect is not None:
+        checks.append(_check_chain(expect, head, reading.chain_there))
+    return Verification(head, figures, tuple(checks), reading.chain)
+
+
+def _check_chain(expect: ExpectedChain, head: int, there: Chain) -> Check:
+    place = head if expect.position is None else expect.position
+    faults: list[str] = []
+    if place > head:
+        faults.append(f"expected {expect.hex} at {place}, but the log ends at {head}")
+    elif there.hex != expect.hex:
+        faults.append(f"at {place} it is {there.hex}, expected was {expect.hex}")
+    return checked("the hash chain is the expected one", place, faults)
 
 
 def checked(name: str, count: int, faults: Sequence[str]) -> Check:
@@ -100,7 +125,9 @@ class _Faults:
 class _Reading:
     """What one pass over the log gathers."""
 
-    def __init__(self) -> None:
+    def __init__(self, expect: ExpectedChain | None) -> None:
+        self._chain_wanted_at = expect.position if expect else None
+        self.chain = self.chain_there = Chain()
         self.events = self.last = self.bytes = 0
         self.types: set[str] = set()
         self.tags: dict[str, tuple[int, int]] = {}
@@ -122,6 +149,9 @@ class _Reading:
             self._metadata.add(f"{event.position}: {fault}")
         for tag in set(event.tags):
             self.tags[tag] = _mixed(self.tags.get(tag, (0, 0)), event.position)
+        self.chain = self.chain.and_then((event,))
+        if self._chain_wanted_at is None or event.position <= self._chain_wanted_at:
+            self.chain_there = self.chain
         self._ids.add(event.raw_id)
         self.types.add(event.type)
         self.bytes += len(event.data)

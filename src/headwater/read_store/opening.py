@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import Protocol, cast
@@ -14,8 +14,10 @@ GROUP = "headwater.read_stores"
 _BUILT_IN = {
     "memory": ("headwater.read_store.opening", "open_memory"),
     "sqlite": ("headwater.backends.sqlite.read_store", "open_sqlite"),
+    "postgresql": ("headwater.backends.postgres.read_store", "open_postgres"),
+    "postgres": ("headwater.backends.postgres.read_store", "open_postgres"),
 }
-_SQLITE = "sqlite:"
+_SQLITE, _POSTGRES = "sqlite:", ("postgresql:", "postgres:")
 
 
 class Opener(Protocol):
@@ -28,8 +30,9 @@ class Opener(Protocol):
 
 @asynccontextmanager
 async def open_read_store(url: str, *, migrate: bool = True) -> AsyncGenerator[ReadStore, None]:
-    """The read store of a URL, closed at the end of the block: ``memory:``, ``sqlite:///x.read.db``, or a plug-in's.
+    """The read store of a URL, closed at the end of the block.
 
+    ``memory:``, ``sqlite:///x.read.db``, ``postgresql://host/database``, or what a plug-in brings.
     Raises ``UnsupportedUrl`` and what the backend raises, all ``StoreError``.
     """
     store = await _opener_of(url)(url, migrate=migrate)
@@ -42,8 +45,12 @@ async def open_read_store(url: str, *, migrate: bool = True) -> AsyncGenerator[R
 def read_store_url(event_store_url: str) -> str:
     """Where read models stand unless said otherwise: beside the log. ``sqlite:///x.db`` gives ``sqlite:///x.read.db``.
 
-    Options of the log are not options of the read store, so they are left out.
+    In PostgreSQL it is a schema of its own in the same database, ``headwater_read``. Options of the log are not options
+    of the read store, so they are left out, except for those that say how to connect.
     """
+    if event_store_url.startswith(_POSTGRES):
+        beside: Callable[[str], str] = import_module("headwater.backends.postgres.read_store").read_store_beside
+        return beside(event_store_url)
     if not event_store_url.startswith(_SQLITE):
         return event_store_url
     address = event_store_url.partition("?")[0]

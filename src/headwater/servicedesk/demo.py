@@ -16,6 +16,7 @@ import msgspec
 
 from headwater import Runtime
 from headwater.errors import HeadwaterError
+from headwater.event_store.opening import url_to_show
 from headwater.servicedesk.app import app
 from headwater.servicedesk.expected import SHIPPED_LOG, differences, expected_figures, shipped_truth
 from headwater.servicedesk.figures import read_figures
@@ -151,7 +152,7 @@ async def replay_and_check(desk: Runtime, options: DemoOptions, report: Report) 
         skipped=tally.skipped,
         refusals=tally.refusals,
         broken_rows=[str(row) for row in broken[:_BROKEN_KEPT]],
-        url=url_of(options),
+        url=url_to_show(url_of(options)),
     )
     await _tell(desk, result, report)
     return result
@@ -161,11 +162,11 @@ async def _check_start(desk: Runtime, options: DemoOptions, url: str) -> None:
     head = await desk.event_store.head()
     if head and not (options.again or options.resume):
         raise DemoRefused(
-            f"{url} has {head:,} events already",
+            f"{url_to_show(url)} has {head:,} events already",
             remedy="--again repeats the replay on it, --resume goes on after an interruption, --url names another log",
         )
     if options.again and not head:
-        raise DemoRefused(f"{url} has nothing to repeat", remedy="run it once without --again")
+        raise DemoRefused(f"{url_to_show(url)} has nothing to repeat", remedy="run it once without --again")
 
 
 def _data_of(options: DemoOptions) -> Path:

@@ -3,6 +3,7 @@
 * ``scenario``: given, when, then, for one aggregate or one projection; pure.
 * ``test_runtime``: a whole application in memory with a clock in your hand; mostly used as ``app.test()``.
 * ``strategies``: Hypothesis strategies from message types. Needs the extra ``testing``.
+* ``history``: record what many writers and readers do to a store, and hold it against the log afterwards.
 * ``conformance``: the suite that every event store passes, for authors of backends. Needs the extra ``testing``.
 
 Names are loaded when they are first used. Read next: scenarios.py.
@@ -14,10 +15,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what a type checker sees; at run time the table below does the same, lazily
-    from headwater.testing import conformance, strategies
+    from headwater.testing import conformance, history, strategies
     from headwater.testing.app import TestRuntime, test_runtime
     from headwater.testing.clock import ControlledClock
-    from headwater.testing.history import Happened
+    from headwater.testing.facts import Happened
     from headwater.testing.rows import RowScenario
     from headwater.testing.scenarios import Outcome, Scenario, scenario
 
@@ -29,6 +30,7 @@ __all__ = [
     "Scenario",
     "TestRuntime",
     "conformance",
+    "history",
     "scenario",
     "strategies",
     "test_runtime",
@@ -36,7 +38,7 @@ __all__ = [
 
 _MODULE_OF = {
     "ControlledClock": "headwater.testing.clock",
-    "Happened": "headwater.testing.history",
+    "Happened": "headwater.testing.facts",
     "Outcome": "headwater.testing.scenarios",
     "RowScenario": "headwater.testing.rows",
     "Scenario": "headwater.testing.scenarios",
@@ -44,7 +46,7 @@ _MODULE_OF = {
     "scenario": "headwater.testing.scenarios",
     "test_runtime": "headwater.testing.app",
 }
-_MODULES = ("conformance", "strategies")
+_MODULES = ("conformance", "history", "strategies")
 
 
 def __getattr__(name: str) -> Any:

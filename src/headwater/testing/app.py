@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from headwater.messages import Command, Event, Query, Receipt, Recorded
 from headwater.runtime import Runtime
 from headwater.testing.clock import START, ControlledClock
-from headwater.testing.history import Happened, happening_of
+from headwater.testing.facts import Happened, happening_of
 
 if TYPE_CHECKING:
     from headwater.app import App

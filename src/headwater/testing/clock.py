@@ -1,4 +1,4 @@
-"""Time in your hand. Reads: clock.py (the port). Read next: history.py (events as a log holds them), scenarios.py."""
+"""Time in your hand. Reads: clock.py (the port). Read next: facts.py (events as a log holds them), scenarios.py."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from headwater.projections import Folding
 from headwater.read_models import Projection, ProjectionPlan, ReadModel, projection_plan
 from headwater.read_store import Table
 from headwater.testing.differences import difference, listed
-from headwater.testing.history import Happened, History
+from headwater.testing.facts import Happened, History
 
 R = TypeVar("R", bound=ReadModel)
 

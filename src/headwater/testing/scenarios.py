@@ -25,7 +25,7 @@ from headwater.messages import Command, Event, contract_of
 from headwater.read_models import Projection, ReadModel
 from headwater.testing.clock import START, in_utc
 from headwater.testing.differences import difference, listed, picture
-from headwater.testing.history import Happened, History
+from headwater.testing.facts import Happened, History
 from headwater.testing.rows import RowScenario, row_scenario
 
 A = TypeVar("A", bound=Aggregate)

@@ -107,3 +107,29 @@ def test_a_log_that_is_not_there_is_not_made(headwater, project):
     """Exit code 3 and no file."""
     assert headwater("verify", LOG).code == 3
     assert list(project.glob("*.db")) == []
+
+
+def test_the_chain_proves_that_nothing_was_changed(headwater, project, tasks):
+    """A change that every other check lets pass is found by who wrote the hash down before."""
+    chain = headwater("verify", LOG, "--json").json["chain"]
+    assert f"chain {chain}@4" in headwater("verify", LOG, "--expect", chain).out
+    assert headwater("send", "app:app", "complete-task", "-f", "task_id=t1").code == 0
+    assert headwater("verify", LOG, "--expect", f"{chain}@4").code == 0
+    grown = headwater("verify", LOG, "--expect", chain, "--json")
+    assert (grown.code, list(faults(grown))) == (1, ["the hash chain is the expected one"])
+    assert headwater("verify", LOG, "--expect", f"{chain}@9").code == 1
+    trigger = "BEFORE UPDATE ON events\nBEGIN\n    SELECT raise(ABORT, 'events cannot be updated');\nEND"
+    damage(
+        project,
+        "DROP TRIGGER events_are_never_updated; UPDATE events SET recorded_us = recorded_us + 1 WHERE position = 2;"
+        f"CREATE TRIGGER events_are_never_updated {trigger}",
+    )
+    changed = headwater("verify", LOG, "--expect", f"{chain}@4", "--json")
+    assert list(faults(changed)) == ["the hash chain is the expected one"]
+
+
+@pytest.mark.parametrize("text", ["abc", "g" * 64, f"{'0' * 64}@", f"{'0' * 64}@-1"])
+def test_an_expected_chain_that_is_none_is_a_wrong_command_line(headwater, tasks, text):
+    """It is told before the log is read."""
+    ended = headwater("verify", LOG, "--expect", text)
+    assert (ended.code, "64 hexadecimal digits" in ended.err) == (2, True)

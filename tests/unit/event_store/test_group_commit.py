@@ -134,3 +134,33 @@ def test_loops_that_come_and_go_are_served_apart():
         return await task
 
     assert asyncio.run(main()) == "kept"
+
+
+async def test_a_writer_that_is_a_task_takes_the_same_batches():
+    """It waits without blocking the loop whose requests it takes, and is told of the end."""
+    commits = GroupCommit()
+    taking = asyncio.ensure_future(commits.taken())
+    await asyncio.sleep(0)
+    assert not taking.done()
+    tasks = [asyncio.ensure_future(commits.submit(number, 1)) for number in range(5)]
+    batch = await taking
+    commits.answer(batch, [pending[0] for pending in batch])
+    assert await asyncio.gather(*tasks) == [0, 1, 2, 3, 4]
+    ending = asyncio.ensure_future(commits.taken())
+    await asyncio.sleep(0)
+    commits.close()
+    assert await ending is None
+
+
+async def test_a_batch_may_be_answered_in_parts():
+    """Who is answered first goes on first, and its room is free."""
+    commits = GroupCommit(requests=4)
+    tasks = [asyncio.ensure_future(commits.submit(number, 1)) for number in range(5)]
+    batch = await commits.taken()
+    commits.answer(batch[:3], [pending[0] for pending in batch[:3]])
+    assert await asyncio.gather(*tasks[:3]) == [0, 1, 2]
+    assert not tasks[3].done()
+    commits.answer(batch[3:], [3])
+    batch = await commits.taken()
+    commits.answer(batch, [4])
+    assert await asyncio.gather(*tasks[3:]) == [3, 4]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
+import sys
 
 import pytest
 
-from headwater.errors import StoreClosed, UnsupportedUrl
+from headwater.errors import MissingExtra, StoreClosed, UnsupportedUrl
 from headwater.event_store import NewEvent, open_store
 from headwater.event_store.memory import MemoryEventStore
 from headwater.event_store.opening import schemes
@@ -40,7 +41,16 @@ async def test_a_bare_path_comes_with_its_url():
 
 def test_the_built_in_schemes_are_known():
     """They need no installed metadata."""
-    assert {"memory", "sqlite"} <= set(schemes())
+    assert {"memory", "postgres", "postgresql", "sqlite"} <= set(schemes())
+
+
+async def test_a_driver_that_is_not_installed_is_named(monkeypatch):
+    """With the line that installs it."""
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+    with pytest.raises(MissingExtra) as absence:
+        async with open_store("postgresql://host/db"):
+            pass
+    assert "headwater[postgres]" in absence.value.remedy
 
 
 async def test_a_plug_in_adds_a_scheme(monkeypatch):

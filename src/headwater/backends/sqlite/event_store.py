@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from headwater.backends.sqlite.connection import SqliteFile
 from headwater.backends.sqlite.reading import EventReader
-from headwater.backends.sqlite.writer import EVENT_LOG_SCHEMA, SaveSnapshot, Work, Writer
+from headwater.backends.sqlite.writer import EVENT_LOG_SCHEMA, CopyEvents, SaveSnapshot, Work, Writer
 from headwater.clock import Clock, SystemClock
 from headwater.event_store.checking import check_reading, checked
 from headwater.event_store.group_commit import GroupCommit, closed
@@ -22,6 +22,7 @@ from headwater.event_store.protocol import (
     Conflict,
     EventQuery,
     NewEvent,
+    RecordedEvent,
     Slice,
     Snapshot,
 )
@@ -72,6 +73,11 @@ class SqliteEventStore:
                 unknown += [tag for tag in item.tags if tag not in known]
         outcome: Appended | Conflict = await self._commits.submit((events, condition, unknown), size)
         return outcome
+
+    async def copy(self, events: Sequence[RecordedEvent]) -> int:
+        """See ``Replica.copy``. One transaction for each call."""
+        head: int = await self._commits.submit(CopyEvents(events), sum(len(event.data) for event in events))
+        return head
 
     async def read(
         self, query: EventQuery = ALL, *, after: int = 0, limit: int | None = None, backwards: bool = False

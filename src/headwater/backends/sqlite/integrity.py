@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from headwater.backends.sqlite.connection import SqliteFile, connect
+from headwater.backends.sqlite.connection import EVENT_LOG, FileKind, SqliteFile, connect
 from headwater.backends.sqlite.driver import Connection
 from headwater.backends.sqlite.errors import translated
 from headwater.backends.sqlite.schema import prepare
@@ -49,6 +49,15 @@ def existing_file(url: str) -> SqliteFile:
         remedy = "give the URL of a log, or send a command first"
         raise StoreIOError(f"there is no log at {file.path}", remedy=remedy, path=file.path)
     return file
+
+
+def version_of_file(url: str, kind: FileKind = EVENT_LOG) -> int | None:
+    """The schema version of a file of that kind, ``None`` if there is no file. Raises ``StoreError``."""
+    file = msgspec.structs.replace(SqliteFile.of_url(url), kind=kind)
+    if not Path(file.path).exists():
+        return None
+    with closing(connect(file, read_only=True)) as connection, translated(file.path):
+        return _version(connection)
 
 
 def file_facts(url: str) -> FileFacts:

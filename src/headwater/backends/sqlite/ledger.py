@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from itertools import islice
+from itertools import groupby, islice
+from operator import attrgetter
 
 import msgspec
 
@@ -25,8 +26,10 @@ from headwater.event_store.protocol import (
     EventQuery,
     NewEvent,
     QueryItem,
+    RecordedEvent,
     Snapshot,
 )
+from headwater.event_store.replica import check_goes_on, twice
 
 _TAGS_KEPT = 32_768
 _NEWS_READ = 10_000
@@ -121,14 +124,37 @@ class Ledger:
     def repeat_of(self, events: Sequence[NewEvent]) -> Appended | None:
         """The first outcome, if exactly these events are stored already: its acknowledgement was lost."""
         self.write()
-        ids = msgspec.json.encode([event.id.hex for event in events]).decode()
-        found = [row[0] for row in self._execute(statement("positions_of_ids"), (ids,)).fetchall()]
+        found = self._positions_of(events)
         if not found:
             return None
         first = found[0]
         if found != list(range(first, first + len(events))):
             raise DuplicateEventId("an event id is stored already, in another append", remedy="give new events new ids")
         return Appended(first, found[-1], replayed=True)
+
+    def copy(self, events: Sequence[RecordedEvent]) -> int:
+        """Place events of another log as they stand there, times included; return the head.
+
+        Raises ``OtherHistory``, ``InvalidAppend``, ``DuplicateEventId``.
+        """
+        check_goes_on(events, self.head)
+        self.write()
+        if self._positions_of(events):
+            raise twice()
+        unknown = {tag for event in events for tag in event.tags if tag not in self.tags}
+        if unknown:
+            self.learn_tags(list(unknown))
+        now = self._now
+        for self._now, together in groupby(events, attrgetter("recorded_us")):
+            self._place(list(together))
+            self.write()
+        self._now = now
+        return self.head
+
+    def _positions_of(self, events: Sequence[NewEvent] | Sequence[RecordedEvent]) -> list[int]:
+        """Where events with these ids stand, as far as they do; only what was written is looked at."""
+        ids = msgspec.json.encode([event.id.hex for event in events]).decode()
+        return [row[0] for row in self._execute(statement("positions_of_ids"), (ids,)).fetchall()]
 
     def save_snapshot(self, key: str, snapshot: Snapshot) -> None:
         """Replace the snapshot of that key."""
@@ -187,7 +213,7 @@ class Ledger:
 
     # -- placing
 
-    def _place(self, events: Sequence[NewEvent]) -> Appended:
+    def _place(self, events: Sequence[NewEvent] | Sequence[RecordedEvent]) -> Appended:
         first = position = self.head + 1
         known, types = self.tags, self._types
         for event in events:

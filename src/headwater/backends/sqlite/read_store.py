@@ -14,7 +14,7 @@ import msgspec
 
 from headwater.backends.sqlite.connection import READ_STORE, SqliteFile
 from headwater.backends.sqlite.driver import Row, Value
-from headwater.backends.sqlite.row_plans import TableSql, counting, in_sizes, selecting
+from headwater.backends.sqlite.row_plans import TableSql, in_sizes
 from headwater.backends.sqlite.row_reading import RowReader
 from headwater.backends.sqlite.row_writing import READ_STORE_SCHEMA, RowWriter
 from headwater.backends.sqlite.statements import statement
@@ -24,6 +24,7 @@ from headwater.read_store.protocol import Changes, Checkpoint
 from headwater.read_store.reader import Reader
 from headwater.read_store.selection import Selection
 from headwater.read_store.shelf import Shelf
+from headwater.read_store.statements import counting, selecting
 from headwater.read_store.tables import RowKey, Table
 
 __all__ = ["READ_STORE_SCHEMA", "SqliteReadStore", "open_sqlite"]

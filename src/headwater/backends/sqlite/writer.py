@@ -20,9 +20,9 @@ from headwater.backends.sqlite.errors import store_error
 from headwater.backends.sqlite.ledger import Ledger
 from headwater.backends.sqlite.schema import Schema, prepare
 from headwater.clock import Clock
-from headwater.errors import DuplicateEventId, StoreError, StoreIOError
+from headwater.errors import DuplicateEventId, InvalidAppend, OtherHistory, StoreError, StoreIOError
 from headwater.event_store.group_commit import GroupCommit
-from headwater.event_store.protocol import AppendCondition, NewEvent, Snapshot
+from headwater.event_store.protocol import AppendCondition, NewEvent, RecordedEvent, Snapshot
 
 EVENT_LOG_SCHEMA = Schema("event_log", EVENT_LOG, 1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,9 +36,15 @@ class SaveSnapshot(msgspec.Struct, frozen=True):
     snapshot: Snapshot
 
 
+class CopyEvents(msgspec.Struct, frozen=True):
+    """A request to store another log's events as they stand there."""
+
+    events: Sequence[RecordedEvent]
+
+
 Append: TypeAlias = tuple[Sequence[NewEvent], AppendCondition | None, Sequence[str]]
 """A request to append: the events, their condition, and tags in them that the ledger may not know yet."""
-Work: TypeAlias = Append | SaveSnapshot
+Work: TypeAlias = Append | SaveSnapshot | CopyEvents
 
 
 class Writer:
@@ -145,8 +151,8 @@ def _in_one_transaction(ledger: Ledger, works: Sequence[Work], now_us: int, *, w
             outcomes.append(None)
             continue
         try:
-            outcomes.append(append(work[0], work[1]))
-        except DuplicateEventId as error:
+            outcomes.append(ledger.copy(work.events) if isinstance(work, CopyEvents) else append(work[0], work[1]))
+        except (DuplicateEventId, OtherHistory, InvalidAppend) as error:
             outcomes.append(error)
     ledger.end()
     return outcomes

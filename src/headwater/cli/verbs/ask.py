@@ -7,10 +7,10 @@ from typing import Any, TypeGuard
 import click
 import msgspec
 
-from headwater.cli.applications import existing, load_app, log_url
+from headwater.cli.applications import existing_log, load_app, log_url
 from headwater.cli.fields import parameters_of
 from headwater.cli.screen import Screen
-from headwater.cli.verb import URL_OPTION, verb
+from headwater.cli.verb import READ_STORE_OPTION, URL_OPTION, verb
 from headwater.cli.watching import watched
 from headwater.plain import is_object
 from headwater.read_models import Page
@@ -21,6 +21,7 @@ from headwater.read_models import Page
 @click.argument("name", metavar="NAME")
 @click.argument("words", metavar="[FIELD=VALUE]...", nargs=-1)
 @URL_OPTION
+@READ_STORE_OPTION
 @click.option("--after", type=click.IntRange(min=0), metavar="N", help="Wait only until position N is included.")
 @click.option("--eventual", is_flag=True, help="Answer at once, from whatever the read models hold.")
 @click.option(
@@ -34,6 +35,7 @@ async def command(
     name: str,
     words: tuple[str, ...],
     url: str | None,
+    read_store: str | None,
     after: int | None,
     eventual: bool,  # noqa: FBT001  an option of the command line
     timeout: float,
@@ -46,7 +48,8 @@ async def command(
     """
     loaded = load_app(app)
     query = loaded.codec.decode_query(name, parameters_of(words))
-    async with loaded.open(existing(log_url(loaded, url))) as runtime:
+    log = await existing_log(log_url(loaded, url))
+    async with loaded.open(log, read_store=read_store) as runtime:
         if after is None and not eventual:
             after = await runtime.event_store.head()
         names = [plan.name for plan in loaded.wiring.projections]

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import msgspec
 
-from headwater.cli.applications import existing
+from headwater.cli.applications import existing_log
 from headwater.cli.screen import Screen, as_json_text
 from headwater.cli.verb import verb
 from headwater.event_store import open_store
@@ -44,7 +44,7 @@ async def command(
     if backwards and follow:
         raise click.UsageError("--follow goes forwards; leave out --backwards")
     query = EventQuery.of(types=types, tags=tags) if types or tags else ALL
-    async with open_store(existing(url)) as store:
+    async with open_store(await existing_log(url)) as store:
         if follow:
             await _follow(screen, store, query, after, limit)
             return

@@ -9,9 +9,9 @@ from typing import Any
 import click
 import msgspec
 
-from headwater.cli.applications import existing, load_app, log_url
+from headwater.cli.applications import existing_log, load_app, log_url
 from headwater.cli.screen import Screen
-from headwater.cli.verb import URL_OPTION, verb
+from headwater.cli.verb import READ_STORE_OPTION, URL_OPTION, verb
 from headwater.cli.watching import watched
 from headwater.errors import ProjectionFailed
 from headwater.messages import contract_of
@@ -44,12 +44,20 @@ def list_projections(screen: Screen, app: str) -> None:
 @command.command("status")
 @click.argument("app", metavar="APP")
 @URL_OPTION
+@READ_STORE_OPTION
 @click.option("--catch-up", is_flag=True, help="Run them here up to the end of the log first.")
 @verb
-async def status(screen: Screen, app: str, url: str | None, catch_up: bool) -> int:  # noqa: FBT001  an option
+async def status(
+    screen: Screen,
+    app: str,
+    url: str | None,
+    read_store: str | None,
+    catch_up: bool,  # noqa: FBT001  an option of the command line
+) -> int:
     """Show each projection's position and lag. With --catch-up, fail if one of them stops on an event."""
     loaded = load_app(app)
-    async with loaded.open(existing(log_url(loaded, url)), follow=catch_up) as runtime:
+    log = await existing_log(log_url(loaded, url))
+    async with loaded.open(log, read_store=read_store, follow=catch_up) as runtime:
         if catch_up:
             await _catch_up(screen, runtime)
         found = await runtime.projections()
@@ -73,12 +81,14 @@ async def _catch_up(screen: Screen, runtime: Runtime) -> None:
 @click.argument("app", metavar="APP")
 @click.argument("name", metavar="NAME")
 @URL_OPTION
+@READ_STORE_OPTION
 @verb
-async def rebuild(screen: Screen, app: str, name: str, url: str | None) -> None:
+async def rebuild(screen: Screen, app: str, name: str, url: str | None, read_store: str | None) -> None:
     """Build the rows of the projection NAME anew from the whole log, and wait until it is there."""
     loaded = load_app(app)
     started = monotonic()
-    async with loaded.open(existing(log_url(loaded, url)), follow=False) as runtime:
+    log = await existing_log(log_url(loaded, url))
+    async with loaded.open(log, read_store=read_store, follow=False) as runtime:
         head = await runtime.event_store.head()
         async with watched(screen, f"rebuilding {name}", runtime, [name], head):
             await runtime.rebuild(name)

@@ -10,7 +10,7 @@ import click
 from headwater.cli.applications import load_app, log_url
 from headwater.cli.fields import parameters_of
 from headwater.cli.screen import Screen
-from headwater.cli.verb import URL_OPTION, verb
+from headwater.cli.verb import READ_STORE_OPTION, URL_OPTION, verb
 
 
 @click.command("send")
@@ -19,6 +19,7 @@ from headwater.cli.verb import URL_OPTION, verb
 @click.argument("body", metavar="[JSON|@FILE|-]", required=False)
 @click.option("-f", "--field", "words", multiple=True, metavar="NAME=VALUE", help="A field of the command; repeatable.")
 @URL_OPTION
+@READ_STORE_OPTION
 @click.option("--idempotency-key", metavar="KEY", help="A repeat with the same key changes nothing more.")
 @click.option(
     "--expect", type=click.IntRange(min=0), metavar="N", help="Refuse if there was a change after position N."
@@ -32,6 +33,7 @@ async def command(
     body: str | None,
     words: tuple[str, ...],
     url: str | None,
+    read_store: str | None,
     idempotency_key: str | None,
     expect: int | None,
     actor: str | None,
@@ -49,7 +51,7 @@ async def command(
         decoded = loaded.codec.decode_parameters(message, parameters_of(words))
     else:
         decoded = loaded.codec.decode_command(message, _read(body))
-    async with loaded.open(log_url(loaded, url), follow=False) as runtime:
+    async with loaded.open(log_url(loaded, url), read_store=read_store, follow=False) as runtime:
         receipt = await runtime.execute(decoded, idempotency_key=idempotency_key, expect=expect, actor=actor)
     shown = {"position": receipt.position, "replayed": receipt.replayed}
     screen.answer(shown, lambda: screen.facts(shown))

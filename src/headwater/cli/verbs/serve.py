@@ -6,7 +6,7 @@ import click
 
 from headwater.cli.applications import load_app, log_url
 from headwater.cli.screen import Screen
-from headwater.cli.verb import URL_OPTION, run_to_end, verb
+from headwater.cli.verb import READ_STORE_OPTION, URL_OPTION, run_to_end, verb
 
 HOST_OPTION = click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 PORT_OPTION = click.option(
@@ -17,6 +17,7 @@ PORT_OPTION = click.option(
 @click.command("serve")
 @click.argument("app", metavar="APP")
 @URL_OPTION
+@READ_STORE_OPTION
 @HOST_OPTION
 @PORT_OPTION
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="How many processes.")
@@ -26,6 +27,7 @@ def command(
     screen: Screen,
     app: str,
     url: str | None,
+    read_store: str | None,
     host: str,
     port: int,
     workers: int,
@@ -35,11 +37,11 @@ def command(
 
     POST /commands/NAME, GET /queries/NAME, and /openapi.json. With --json one object says where.
     """
-    from headwater.cli.serving import serve_here, serve_in_processes
+    from headwater.cli.serving import Stores, serve_here, serve_in_processes
 
     loaded = load_app(app)
-    address = log_url(loaded, url)
+    stores = Stores(log_url(loaded, url), read_store)
     if workers == 1:
-        run_to_end(serve_here(screen, loaded, address, host=host, port=port, access_log=access_log))
+        run_to_end(serve_here(screen, loaded, stores, host=host, port=port, access_log=access_log))
     else:
-        serve_in_processes(screen, app, address, host=host, port=port, workers=workers, access_log=access_log)
+        serve_in_processes(screen, app, stores, host=host, port=port, workers=workers, access_log=access_log)

@@ -1,34 +1,43 @@
-"""``headwater verify URL``: is the log whole? Reads: integration/verify.py, backends/sqlite/integrity.py."""
+"""``headwater verify URL``: is the log whole? Reads: integration/verify.py, backends/*/integrity.py."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
 
-from headwater.cli.applications import existing
+from headwater.cli.applications import existing_log
 from headwater.cli.failures import ExitCode
 from headwater.cli.screen import Screen
 from headwater.cli.verb import verb
 from headwater.errors import StoreCorrupt
 from headwater.event_store import open_store
-from headwater.integration.verify import Check, Verification, checked, verify_log
+from headwater.event_store.opening import url_to_show
+from headwater.integration.verify import Check, ExpectedChain, Verification, checked, verify_log
 
 
 @click.command("verify")
 @click.argument("url", metavar="URL", envvar="HEADWATER_URL")
+@click.option(
+    "--expect",
+    metavar="HASH[@N]",
+    help="Fail unless the log's hash chain is this one (at position N).",
+)
 @verb
-async def command(screen: Screen, url: str) -> int:
+async def command(screen: Screen, url: str, expect: str | None) -> int:
     """Check the log at URL: positions, ids, bodies, tag index, the file itself and what keeps it immutable.
 
-    Reads every event; changes nothing. Fails if any check finds a fault.
+    Reads every event; changes nothing. Fails if any check finds a fault. The last line is the log's hash chain: two
+    logs with the same one hold the same events, and --expect proves later that nothing before it was changed.
     """
-    existing(url)
+    wanted = expected(expect)
+    await existing_log(url)
     with screen.progress("verifying") as moved:
-        own = backend_checks(url)
+        own = await backend_checks(url)
         try:
             async with open_store(url, migrate=False) as store:
-                outcome = await verify_log(store, moved=moved)
+                outcome = await verify_log(store, expect=wanted, moved=moved)
         except StoreCorrupt as error:
             outcome = Verification(0, {}, (checked("the log can be read", 0, [str(error)]),))
     outcome = outcome.with_checks(own)
@@ -36,8 +45,24 @@ async def command(screen: Screen, url: str) -> int:
     return ExitCode.OK if outcome.passed else ExitCode.FAILED
 
 
-def backend_checks(url: str) -> tuple[Check, ...]:
+def expected(text: str | None) -> ExpectedChain | None:
+    """What ``--expect`` says. Raises ``click.BadParameter``."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9a-f]{64})(?:@([0-9]{1,18}))?", text.strip().lower())
+    if not found:
+        raise click.BadParameter(
+            "give the 64 hexadecimal digits that `headwater verify` prints as chain", param_hint="--expect"
+        )
+    return ExpectedChain(found[1], int(found[2]) if found[2] else None)
+
+
+async def backend_checks(url: str) -> tuple[Check, ...]:
     """What only the backend itself can check."""
+    if url.startswith(("postgresql:", "postgres:")):
+        from headwater.backends.postgres.integrity import log_checks
+
+        return await log_checks(url)
     if not url.startswith("sqlite:"):
         return ()
     from headwater.backends.sqlite.integrity import file_checks
@@ -57,14 +82,22 @@ def as_object(url: str, outcome: Verification) -> dict[str, Any]:
         }
         for each in outcome.checks
     ]
-    return {"url": url, "passed": outcome.passed, "head": outcome.head, "figures": outcome.figures, "checks": checks}
+    return {
+        "url": url_to_show(url),
+        "passed": outcome.passed,
+        "head": outcome.head,
+        "chain": outcome.chain.hex,
+        "figures": outcome.figures,
+        "checks": checks,
+    }
 
 
 def _draw(screen: Screen, url: str, outcome: Verification) -> None:
     rows = [["ok" if each.passed else "FAULT", each.name, each.count, each.fault_count] for each in outcome.checks]
-    screen.table(("", "check", "of", "faults"), rows, title=url)
+    screen.table(("", "check", "of", "faults"), rows, title=url_to_show(url))
     for each in outcome.checks:
         for fault in each.faults:
             screen.line(f"{each.name}: {fault}")
     screen.line("  ".join(f"{name} {value:,}" for name, value in {"head": outcome.head, **outcome.figures}.items()))
+    screen.line(f"chain {outcome.chain}")
     screen.line("the log is whole" if outcome.passed else "the log is damaged: restore it from a backup")

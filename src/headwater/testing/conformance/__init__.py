@@ -27,6 +27,7 @@ import pytest  # noqa: E402  after the check that it is there
 _SUITES = (
     "appending",
     "conditions",
+    "copying",
     "event_store",
     "lifecycle",
     "querying",

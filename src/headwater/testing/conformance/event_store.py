@@ -1,7 +1,7 @@
 """The suite of the event store's contract, whole. Reads: all modules beside it.
 
 Reading order: capabilities, samples, querying, appending, conditions, repeating, subscribing, lifecycle, sharing,
-scripts, stateful.
+copying, scripts, stateful.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from headwater.event_store.protocol import EventStore
 from headwater.testing.conformance.appending import Appending
 from headwater.testing.conformance.conditions import Conditions
+from headwater.testing.conformance.copying import Copying
 from headwater.testing.conformance.lifecycle import Lifecycle
 from headwater.testing.conformance.querying import Querying
 from headwater.testing.conformance.repeating import Repeating
@@ -25,7 +26,9 @@ from headwater.testing.conformance.stateful import EventStoreMachine
 from headwater.testing.conformance.subscribing import Subscribing
 
 
-class EventStoreConformance(Querying, Appending, Conditions, Repeating, Subscribing, Lifecycle, Sharing, Scripts):
+class EventStoreConformance(
+    Querying, Appending, Conditions, Repeating, Subscribing, Lifecycle, Sharing, Copying, Scripts
+):
     """Every promise of ``EventStore``. A backend's test class says its ``capabilities`` and its ``url``."""
 
     def test_it_behaves_like_its_model(self, tmp_path: Path) -> None:

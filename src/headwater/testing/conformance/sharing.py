@@ -1,4 +1,4 @@
-"""Several stores on one log, as several processes have them. Reads: samples.py. Read next: scripts.py."""
+"""Several stores on one log, as several processes have them. Reads: samples.py. Read next: copying.py."""
 
 from __future__ import annotations
 

@@ -1,0 +1,176 @@
+"""Tables of rows in PostgreSQL's words. Reads: read_store/statements.py. Read next: row_reading.py, row_writing.py.
+
+Texts are kept in the collation "C", which sorts by code point as every read store does. Many rows or keys are bound as
+one array for each column, so that a statement serves any number of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
+from itertools import count
+from typing import Any
+
+import msgspec
+
+from headwater.read_store.columns import Column, Stored
+from headwater.read_store.filters import Condition
+from headwater.read_store.selection import Selection
+from headwater.read_store.statements import Dialect, TableNames, indexes_of, quoted
+from headwater.read_store.tables import RowKey, Table, Values
+
+_TYPES = {"integer": "bigint", "real": "double precision", "text": "text", "blob": "bytea"}
+_COLLATED = ' COLLATE "C"'
+_LONGEST_NAME = 63
+_KEPT_OF_NAME = 50
+_TAKEN = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
+_NUL = "\0"
+_CUT = {"ge": "gt", "gt": "gt", "le": "le", "lt": "le"}
+
+
+def shortened(name: str) -> str:
+    """A name that PostgreSQL keeps as it is: not one of its own, and not longer than it remembers."""
+    raw = name.encode()
+    if len(raw) <= _LONGEST_NAME and name not in _TAKEN:
+        return name
+    kept = raw[:_KEPT_OF_NAME].decode(errors="ignore")
+    return f"{kept}_{blake2b(raw, digest_size=4).hexdigest()}"
+
+
+def _identifier(name: str) -> str:
+    return quoted(shortened(name))
+
+
+def _numbered(sql: str) -> str:
+    """``$1``, ``$2`` … in place of each ``?``."""
+    first, *others = sql.split("?")
+    number = count(1)
+    return first + "".join(f"${next(number)}{other}" for other in others)
+
+
+POSTGRES = Dialect(
+    contains="strpos(lower({}), ?) > 0",
+    never="FALSE",
+    no_limit=None,
+    first=" NULLS FIRST",
+    last=" NULLS LAST",
+    identifier=_identifier,
+    parameters=_numbered,
+)
+
+
+class TableSql(TableNames):
+    """The statements of one table. ``put`` binds an array for each column, ``load`` and ``delete`` one for each key."""
+
+    def __init__(self, table: Table, schema: str) -> None:
+        super().__init__(table, POSTGRES, f"{quoted(schema)}.{_identifier(table.name)}")
+        self._schema = quoted(schema)
+        stored = [(column.name, column) for column in table.columns]
+        self.stored = stored + [(column.order_name, column) for column in table.columns if column.order is not None]
+        self.create = self._create()
+        self.indexes = dict(self._indexes())
+        self.drop = f"DROP TABLE IF EXISTS {self.name}"
+        self.clear = f"DELETE FROM {self.name}"  # noqa: S608
+        self.put = self._put()
+        self.delete = self._delete()
+        self.load = self._load()
+
+    def _create(self) -> str:
+        columns = ", ".join(_definition(name, column) for name, column in self.stored)
+        return f"CREATE TABLE {self.name} ({columns}, PRIMARY KEY ({', '.join(self.key)}))"
+
+    def _indexes(self) -> Iterator[tuple[str, str]]:
+        """NULL is lowest in them, as in every order."""
+        for plain, columns in indexes_of(self.table):
+            name = shortened(plain)
+            listed = (POSTGRES.ordered(each.order_name, descending=False, nullable=each.nullable) for each in columns)
+            yield name, f"CREATE INDEX {quoted(name)} ON {self.name} ({', '.join(listed)})"
+
+    def dropping_index(self, name: str) -> str:
+        """The statement that drops an index of this table."""
+        return f"DROP INDEX {self._schema}.{quoted(name)}"
+
+    def _put(self) -> str:
+        names = [_identifier(name) for name, _ in self.stored]
+        arrays = ", ".join(f"${number}::{_array(name, col)}" for number, (name, col) in enumerate(self.stored, 1))
+        changed = [f"{name} = EXCLUDED.{name}" for name in names if name not in self.key]
+        otherwise = f"UPDATE SET {', '.join(changed)}" if changed else "NOTHING"
+        return (
+            f"INSERT INTO {self.name} ({', '.join(names)}) SELECT * FROM unnest({arrays})"  # noqa: S608
+            f" ON CONFLICT ({', '.join(self.key)}) DO {otherwise}"
+        )
+
+    def _delete(self) -> str:
+        if len(self.key) == 1:
+            return f"DELETE FROM {self.name} WHERE {self.key[0]} = ANY($1)"  # noqa: S608
+        return f"DELETE FROM {self.name} AS stored USING {self._wanted()}"  # noqa: S608
+
+    def _load(self) -> str:
+        if len(self.key) == 1:
+            return f"SELECT {self.key[0]}, {self.columns} FROM {self.name} WHERE {self.key[0]} = ANY($1)"  # noqa: S608
+        listed = ", ".join(f"stored.{_identifier(column.name)}" for column in self.table.columns)
+        keys = ", ".join(f"stored.{key}" for key in self.key)
+        return f"SELECT {keys}, {listed} FROM {self.name} AS stored, {self._wanted()}"  # noqa: S608
+
+    def _wanted(self) -> str:
+        """The given keys, joined to the rows that are ``stored``."""
+        arrays = ", ".join(f"${n}::{_TYPES[key.kind]}[]" for n, key in enumerate(self.table.keys, 1))
+        same = " AND ".join(f"stored.{key} = wanted.{key}" for key in self.key)
+        return f"unnest({arrays}) AS wanted ({', '.join(self.key)}) WHERE {same}"
+
+    def rows(self, puts: Sequence[Values]) -> Iterable[Sequence[Stored]]:
+        """Rows as the arrays to bind."""
+        return map(list, zip(*puts, strict=True))
+
+    def key_values(self, key: RowKey) -> tuple[Stored, ...] | None:
+        """A key as the values to bind, ``None`` for one that no row here has."""
+        values: tuple[Stored, ...] = key if key.__class__ is tuple else (key,)
+        return None if _has_nul(values) else values
+
+    def keys(self, keys: Sequence[RowKey]) -> Iterable[Sequence[Stored]]:
+        """Keys as the arrays to bind; those that cannot be stored here, because of a NUL, are no row's key."""
+        known = [key for key in keys if not _has_nul(key)]
+        if len(self.key) == 1:
+            return (known,)
+        return map(list, zip(*known, strict=True)) if known else [[] for _ in self.key]
+
+
+def storable(selection: Selection) -> Selection:
+    """A selection of the same rows, without the character NUL, which no text here contains."""
+    if not any(_has_nul(condition.values) for condition in selection.conditions):
+        return selection
+    return msgspec.structs.replace(selection, conditions=tuple(map(_without_nul, selection.conditions)))
+
+
+def _without_nul(condition: Condition) -> Condition:
+    """What is greater than a text with NUL is greater than its part before, because nothing lies in between."""
+    if not _has_nul(condition.values):
+        return condition
+    cut: Any = _CUT.get(condition.operator)
+    if cut is None:
+        return Condition(condition.column, "in", tuple(value for value in condition.values if not _has_nul(value)))
+    bound = str(condition.values[0])
+    return Condition(condition.column, cut, (bound.partition(_NUL)[0],))
+
+
+def _has_nul(value: Any) -> bool:
+    if value.__class__ is tuple:
+        return any(map(_has_nul, value))
+    return value.__class__ is str and _NUL in value
+
+
+def _definition(name: str, column: Column) -> str:
+    kind = _type(name, column)
+    collation = _COLLATED if kind == "text" else ""
+    return f"{_identifier(name)} {kind}{collation}{'' if column.nullable else ' NOT NULL'}"
+
+
+def _array(name: str, column: Column) -> str:
+    return f"{_type(name, column)}[]"
+
+
+def _type(name: str, column: Column) -> str:
+    """Nested data is JSON. What a field is only sorted by, is text."""
+    if name != column.name:
+        return "text"
+    return "json" if column.is_json else _TYPES[column.kind]

@@ -1,0 +1,140 @@
+"""Connections with the same settings, lent and brought back. Reads: row_connections.py, row_errors.py.
+
+The settings come with the connection. A pooler such as PgBouncer, which gives each transaction to another session of
+the server, takes none: behind one, whatever is done is done in a transaction that begins with the settings.
+Read next: row_reading.py, row_writing.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, suppress
+
+from headwater.backends.postgres.driver import Connection, Pool, make_pool
+from headwater.backends.postgres.row_connections import RowServer
+from headwater.backends.postgres.row_errors import Blame, row_error
+from headwater.backends.postgres.statements import statement
+from headwater.errors import StoreBusy
+
+_KEPT_STATEMENTS = 400
+_MANY = 1 << 40
+_FAREWELL_SECONDS = 2.0
+_NOT_TAKEN = "08P01"
+_HEEDED = ("headwater.settings", "heeded")
+
+
+class RowPool:
+    """Opens connections as they are needed. Driver errors leave as domain errors."""
+
+    def __init__(self, pool: Pool, server: RowServer, blame: Blame, local: str = "") -> None:
+        self._pool = pool
+        self._place = server.place
+        self._timeout = server.pool_timeout
+        self._blame: Blame = blame
+        self._local = local
+
+    @classmethod
+    async def open(cls, server: RowServer, settings: Mapping[str, str], size: int, blame: Blame) -> RowPool:
+        """A pool of at most so many connections. Raises ``StoreError`` if there is not even one."""
+        given = {**settings, _HEEDED[0]: _HEEDED[1]}
+        pool = await make_pool(
+            server.address, given, size=size, statement_cache_size=_KEPT_STATEMENTS, max_queries=_MANY
+        )
+        made = cls(pool, server, blame)
+        try:
+            if await made._is_heeded():
+                return made
+        except BaseException:
+            await made.close()
+            raise
+        await made.close()
+        shared = await make_pool(server.address, {}, size=size, statement_cache_size=0, max_queries=_MANY)
+        return cls(shared, server, blame, _local(settings))
+
+    async def _is_heeded(self) -> bool:
+        """Whether the settings have reached the server, or a pooler in between refused or dropped them."""
+        try:
+            async with self.lent() as connection:
+                return bool(await connection.fetchval(statement("load_setting"), _HEEDED[0]) == _HEEDED[1])
+        except Exception as error:
+            if getattr(error, "sqlstate", None) == _NOT_TAKEN:
+                return False
+            raise
+
+    @asynccontextmanager
+    async def lent(self, blame: Blame | None = None) -> AsyncGenerator[Connection, None]:
+        """A connection nobody else uses, for single statements that only read. Raises ``StoreBusy`` if none is free."""
+        async with self._borrowed(blame) as connection:
+            if not self._local:
+                yield connection
+                return
+            async with self._undone(connection):
+                yield connection
+
+    @asynccontextmanager
+    async def snapshot(self, blame: Blame | None = None) -> AsyncGenerator[Connection, None]:
+        """A transaction that only reads, for the block; what it does to the connection is taken back."""
+        async with self._borrowed(blame) as connection, self._undone(connection):
+            yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Connection, None]:
+        """A transaction for the block: committed at its end, or nothing is stored."""
+        async with self._borrowed() as connection:
+            transaction = connection.transaction(isolation="read_committed")
+            await transaction.start()
+            try:
+                if self._local:
+                    await connection.execute(self._local)
+                yield connection
+            except BaseException:
+                with suppress(Exception):  # the connection may be gone; the first error is the one to tell
+                    await transaction.rollback()
+                raise
+            try:
+                await transaction.commit()
+            except Exception as error:
+                raise row_error(error, self._place, self._blame, committing=True) from error
+
+    async def close(self) -> None:
+        """Close the connections: what is under way gets a moment, then it is broken off."""
+        try:
+            async with asyncio.timeout(_FAREWELL_SECONDS):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+    @asynccontextmanager
+    async def _borrowed(self, blame: Blame | None = None) -> AsyncGenerator[Connection, None]:
+        try:
+            connection = await self._pool.acquire(timeout=self._timeout)
+        except TimeoutError as error:
+            remedy = "close streams that are left half way, or give a larger pool_size"
+            raise StoreBusy(f"no connection became free in {self._timeout} s", remedy=remedy) from error
+        except Exception as error:
+            raise row_error(error, self._place, "store") from error
+        try:
+            yield connection
+        except Exception as error:
+            raise row_error(error, self._place, blame or self._blame) from error
+        finally:
+            await self._pool.release(connection)
+
+    @asynccontextmanager
+    async def _undone(self, connection: Connection) -> AsyncGenerator[None, None]:
+        transaction = connection.transaction(isolation="read_committed", readonly=True)
+        await transaction.start()
+        try:
+            if self._local:
+                await connection.execute(self._local)
+            yield
+        finally:
+            await transaction.rollback()
+
+
+def _local(settings: Mapping[str, str]) -> str:
+    """The statement that makes these settings for one transaction; what it is itself, it says when it begins."""
+    listed = ((name, value.replace("'", "''")) for name, value in settings.items() if not name.startswith("default_"))
+    calls = (f"pg_catalog.set_config('{name}', '{value}', TRUE)" for name, value in listed)
+    return f"SELECT {', '.join(calls)}"

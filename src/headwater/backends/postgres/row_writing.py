@@ -1,0 +1,210 @@
+"""Writes rows and checkpoints. Reads: row_plans.py, row_pool.py, schema.py. Read next: read_store.py.
+
+A commit is some statements, however many events it comes from: checkpoints move first, which locks them, so that of two
+processes with the same batch one stores it and the other nothing. Then each table gets its rows in one statement. Who
+changes what tables there are holds a lock of the store, for the transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from headwater.backends.postgres.driver import Connection
+from headwater.backends.postgres.row_plans import TableSql
+from headwater.backends.postgres.row_pool import RowPool
+from headwater.backends.postgres.row_statements import RowStatements
+from headwater.backends.postgres.schema import Schema
+from headwater.errors import ContractChanged, StoreReadOnly
+from headwater.read_store.protocol import Changes, Checkpoint, TableChanges
+from headwater.read_store.tables import RowKey, Table
+
+READ_STORE_SCHEMA = Schema("read_store", 1)
+_LOG = logging.getLogger("headwater.postgres")
+_CURSOR_KEY, _FED_BY = "cursor_key", "log"
+_CURSOR_KEY_BYTES = 32
+
+
+class RowWriter:
+    """Fills the tables of one schema. Any number of writers, in this process or others, may work on the same."""
+
+    def __init__(self, pool: RowPool, statements: RowStatements) -> None:
+        self._pool = pool
+        self._statements = statements
+        self._versions: dict[str, int] = {}
+        self._sql: dict[str, TableSql] = {}
+
+    async def cursor_key(self) -> bytes:
+        """The store's key for page cursors, made by who comes first."""
+        found = await self._fact(_CURSOR_KEY)
+        if found is None:
+            async with self._locked() as connection:
+                key = secrets.token_bytes(_CURSOR_KEY_BYTES)
+                await connection.execute(self._statements["add_fact"], _CURSOR_KEY, key)
+            found = await self._fact(_CURSOR_KEY)
+        return found or b""
+
+    # -- tables
+
+    async def prepare(self, tables: Sequence[Table]) -> None:
+        """See ``ReadStore.prepare``. Changes nothing where all is there already, so that needs no rights to do so."""
+        self._versions = {table.projection: table.version for table in tables}
+        self._sql = {table.name: TableSql(table, self._statements.schema) for table in tables}
+        async with self._pool.transaction() as connection:
+            is_ready = not await self._missing(connection)
+        if not is_ready:
+            async with self._locked() as connection:
+                for statement, values in await self._missing(connection):
+                    await connection.execute(statement, *values)
+
+    async def _missing(self, connection: Connection) -> list[tuple[str, tuple[Any, ...]]]:
+        """The statements that are left to run until all tables are there. Raises ``ContractChanged``."""
+        statements = self._statements
+        there = {(name, version) for name, version, _, _ in await connection.fetch(statements["load_checkpoints"])}
+        shapes = {row[0]: row[3] for row in await connection.fetch(statements["load_projected_tables"])}
+        indexes = [tuple(row) for row in await connection.fetch(statements["load_row_indexes"], statements.schema)]
+        left: list[tuple[str, tuple[Any, ...]]] = []
+        for projection, version in self._versions.items():
+            if (projection, version) not in there:
+                left.append((statements["add_checkpoint"], (projection, version)))
+        for sql in self._sql.values():
+            table = sql.table
+            if table.name not in shapes:
+                facts = (table.name, table.projection, table.version, table.fingerprint)
+                left += [(sql.drop, ()), (sql.create, ()), (statements["add_projected_table"], facts)]
+            elif shapes[table.name] != table.fingerprint:
+                raise _changed(table)
+            built = {name for owner, name in indexes if owner == sql.table.name}
+            # An index changes no answer, so it needs no new version of the projection.
+            left += [(sql.dropping_index(name), ()) for name in sorted(built - sql.indexes.keys())]
+            left += [(sql.indexes[name], ()) for name in sorted(sql.indexes.keys() - built)]
+        return left
+
+    async def reset(self, projection: str) -> None:
+        """See ``ReadStore.reset``. Who reads meanwhile goes on with the old rows until this is committed."""
+        async with self._locked() as connection:
+            await self._reset(connection, projection)
+
+    async def _reset(self, connection: Connection, projection: str) -> None:
+        await connection.execute(self._statements["restart_checkpoint"], projection, self._versions[projection])
+        for sql in self._sql.values():
+            if sql.table.projection == projection:
+                await connection.execute(sql.clear)
+
+    async def retire(self, projection: str) -> None:
+        """See ``ReadStore.retire``. Where this role may not drop tables, they are left to one that may."""
+        version = self._versions[projection]
+        try:
+            async with self._pool.transaction() as connection:
+                if not await self._others(connection, projection, version):
+                    return
+            async with self._locked() as connection:
+                await connection.execute(self._statements["remove_checkpoints"], projection, version)
+                for name in await self._others(connection, projection, version):
+                    await connection.execute(self._statements.dropping_table(name))
+                    await connection.execute(self._statements["remove_projected_table"], name)
+        except StoreReadOnly as error:
+            _LOG.warning("the tables of older versions of %s stay: %s", projection, error)
+
+    async def _others(self, connection: Connection, projection: str, version: int) -> list[str]:
+        """The tables of other versions of a projection."""
+        rows = await connection.fetch(self._statements["load_projected_tables"])
+        return [row[0] for row in rows if row[1] == projection and row[2] != version]
+
+    async def identify(self, log: bytes) -> bool:
+        """See ``ReadStore.identify``."""
+        if await self._fact(_FED_BY) == log:
+            return False
+        async with self._locked() as connection:
+            known = await connection.fetchval(self._statements["load_fact"], _FED_BY)
+            if known == log:
+                return False
+            await connection.execute(self._statements["save_fact"], _FED_BY, log)
+            if not known:
+                return False
+            for projection in sorted(self._versions):
+                await self._reset(connection, projection)
+            return True
+
+    # -- rows
+
+    async def checkpoints(self) -> dict[str, Checkpoint]:
+        """See ``ReadStore.checkpoints``."""
+        async with self._pool.lent() as connection:
+            rows = await connection.fetch(self._statements["load_checkpoints"])
+        return {name: Checkpoint(at, epoch) for name, version, at, epoch in rows if self._versions.get(name) == version}
+
+    async def load(self, table: Table, keys: Sequence[RowKey]) -> dict[RowKey, Any]:
+        """See ``ReadStore.load``."""
+        sql, width = self._sql[table.name], len(table.keys)
+        async with self._pool.lent() as connection:
+            rows = await connection.fetch(sql.load, *sql.keys(keys))
+        if width == 1:
+            return {row[0]: table.row_of(row[1:]) for row in rows}
+        return {row[:width]: table.row_of(row[width:]) for row in rows}
+
+    async def commit(self, changes: Sequence[Changes]) -> frozenset[str]:
+        """See ``ReadStore.commit``. Raises ``ProjectionError`` for rows that do not fit their table."""
+        if not changes:
+            return frozenset()
+        try:
+            async with self._pool.transaction() as connection:
+                moved = await self._move(connection, changes)
+                if moved:
+                    raise _Moved(moved)
+                for each in changes:
+                    for part in each.tables:
+                        await self._store(connection, part)
+        except _Moved as error:
+            return error.projections
+        return frozenset()
+
+    async def _move(self, connection: Connection, changes: Sequence[Changes]) -> frozenset[str]:
+        """Move the checkpoints; names those that somebody else has moved."""
+        facts = [
+            (e.projection, self._versions[e.projection], e.start.position, e.start.epoch, e.position) for e in changes
+        ]
+        columns = map(list, zip(*facts, strict=True))
+        rows = await connection.fetch(self._statements["move_checkpoints"], *columns)
+        return frozenset(each.projection for each in changes) - {row[0] for row in rows}
+
+    async def _store(self, connection: Connection, part: TableChanges) -> None:
+        sql = self._sql[part.table.name]
+        if part.puts:
+            await connection.execute(sql.put, *sql.rows(part.puts))
+        if part.deletes:
+            await connection.execute(sql.delete, *sql.keys(part.deletes))
+
+    # -- the store as a whole
+
+    async def _fact(self, name: str) -> bytes | None:
+        async with self._pool.lent() as connection:
+            found: bytes | None = await connection.fetchval(self._statements["load_fact"], name)
+            return found
+
+    @asynccontextmanager
+    async def _locked(self) -> AsyncGenerator[Connection, None]:
+        """A transaction in which nobody else changes what tables there are, or what the store knows; it is durable."""
+        async with self._pool.transaction() as connection:
+            await connection.execute(self._statements["lock_read_store"], self._statements.lock)
+            yield connection
+
+
+class _Moved(Exception):
+    """Somebody else moved the checkpoints of these projections: nothing is stored."""
+
+    def __init__(self, projections: frozenset[str]) -> None:
+        super().__init__(projections)
+        self.projections = projections
+
+
+def _changed(table: Table) -> ContractChanged:
+    model = table.model.__name__
+    return ContractChanged(
+        f"{model} has another shape than the rows that version {table.version} of {table.projection} has stored",
+        remedy=f"say `version = {table.version + 1}` in {table.projection}: its rows are then built anew from the log",
+        changes=(model,),
+    )

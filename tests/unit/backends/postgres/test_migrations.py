@@ -1,0 +1,112 @@
+"""Schemas that grew version by version are those that a new database gets."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from headwater.backends.postgres import schema as schemas
+from headwater.backends.postgres.connection import PostgresLog, open_connection
+from headwater.backends.postgres.event_store import EVENT_LOG_SCHEMA
+from headwater.backends.postgres.row_writing import READ_STORE_SCHEMA
+from headwater.backends.postgres.schema import prepare
+
+KINDS = pytest.mark.parametrize("schema", [EVENT_LOG_SCHEMA, READ_STORE_SCHEMA], ids=lambda schema: schema.name)
+
+_NAMED = "n.nspname = 'grown'"
+_CATALOGUE = f"""
+    SELECT
+        'relation' AS kind, c.relname::text AS name, concat_ws(' ', c.relkind, c.relpersistence, c.reloptions, c.relacl)
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE {_NAMED}
+    UNION ALL
+    SELECT 'column', c.relname || '.' || a.attname, concat_ws(
+        ' ', a.attnum, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attcollation::regcollation, a.attstorage,
+        a.attidentity, a.attgenerated, pg_get_expr(d.adbin, d.adrelid)
+    )
+    FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    WHERE {_NAMED} AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT 'index', indexname::text, indexdef FROM pg_indexes WHERE schemaname = 'grown'
+    UNION ALL
+    SELECT 'constraint', x.conname::text, pg_get_constraintdef(x.oid)
+    FROM pg_constraint AS x JOIN pg_namespace AS n ON n.oid = x.connamespace WHERE {_NAMED}
+    UNION ALL
+    SELECT 'view', viewname::text, definition FROM pg_views WHERE schemaname = 'grown'
+    UNION ALL
+    SELECT 'function', p.proname::text, concat_ws(' ', pg_get_functiondef(p.oid), p.proacl)
+    FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace WHERE {_NAMED}
+    UNION ALL
+    SELECT 'trigger', t.tgname::text, concat_ws(' ', pg_get_triggerdef(t.oid), t.tgenabled)
+    FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE {_NAMED} AND NOT t.tgisinternal
+    ORDER BY 1, 2, 3
+"""
+
+
+@pytest.fixture
+def made(postgres_url, sql):
+    """Bring a new schema through these versions, and give what the catalogue then says of it."""
+
+    async def make(schema, versions):
+        connection = await open_connection(PostgresLog.of_url(postgres_url))
+        try:
+            for version in versions:
+                await prepare(connection, msgspec.structs.replace(schema, version=version), "grown", "db")
+        finally:
+            await connection.close()
+        found = sql(_CATALOGUE)
+        noted = sql(f"SELECT version FROM grown.{schema.name}_version ORDER BY version")
+        sql("DROP SCHEMA grown CASCADE")
+        return found, noted
+
+    return make
+
+
+@pytest.fixture
+def further(monkeypatch):
+    """Two more migrations of either schema: a column, a function and its trigger; then another body and an index."""
+    function = "CREATE OR REPLACE FUNCTION more() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN {}; END $$"
+    steps = [
+        f"CREATE TABLE more (x integer); {function.format('OLD')};"
+        " CREATE TRIGGER more BEFORE UPDATE ON more FOR EACH ROW EXECUTE FUNCTION more()",
+        f"ALTER TABLE more ADD y bigint NOT NULL DEFAULT 7; {function.format('NEW')}; CREATE INDEX more_y ON more (y)",
+    ]
+    later = {
+        f"{schema.name}_{schema.version + 1 + number:03}": step
+        for schema in (EVENT_LOG_SCHEMA, READ_STORE_SCHEMA)
+        for number, step in enumerate(steps)
+    }
+    known = schemas.statement
+    monkeypatch.setattr(schemas, "statement", lambda name: later.get(name) or known(name))
+    return len(steps)
+
+
+@KINDS
+async def test_grown_and_new_schemas_are_equal(made, schema):
+    """Tables, columns, constraints, indexes, views, functions, triggers and rights."""
+    grown = await made(schema, range(1, schema.version + 1))
+    assert grown == await made(schema, [schema.version])
+    kinds = {kind for kind, *_ in grown[0]}
+    assert {"relation", "column", "index", "constraint"} <= kinds
+    assert schema is READ_STORE_SCHEMA or {"view", "function", "trigger"} <= kinds
+
+
+@KINDS
+async def test_every_step_from_any_version_leads_to_the_same(made, schema, further):
+    """Also with migrations that come later, from whichever version a database starts."""
+    newest = schema.version + further
+    fresh = await made(schema, [newest])
+    for start in range(1, newest):
+        assert await made(schema, range(start, newest + 1)) == fresh
+        assert await made(schema, [start, newest]) == fresh
+    assert fresh[1] == [(version,) for version in range(1, newest + 1)]
+
+
+@KINDS
+async def test_the_comparison_sees_a_difference(made, schema, further):
+    """A column, an index or a body that only one of them has."""
+    older, _ = await made(schema, [schema.version + 1])
+    newer, _ = await made(schema, [schema.version + 2])
+    differ = {(kind, name) for kind, name, *_ in set(older) ^ set(newer)}
+    assert {("column", "more.y"), ("index", "more_y"), ("function", "more")} <= differ

@@ -1,0 +1,166 @@
+"""What becomes of appends when the server or the connection fails."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.servers.postgres import served
+
+from headwater.errors import InvalidAppend, OutcomeUnknown, StoreError, StoreIOError, StoreReadOnly
+from headwater.event_store import ALL, AppendCondition, Appended, Conflict, EventQuery, NewEvent, open_store
+
+CUT_WRITERS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid() AND {}"
+)
+
+
+def event(*tags):
+    return NewEvent("A", b"{}", tags)
+
+
+async def running(sql, what, condition):
+    """Wait until a session of the database is seen that way."""
+    async with asyncio.timeout(20):
+        asked = f"SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '{what}' AND "
+        while not await asyncio.to_thread(sql, asked + condition):  # noqa: ASYNC110  another process moves
+            await asyncio.sleep(0.02)
+
+
+async def test_a_connection_cut_between_appends_is_made_anew(store, sql):
+    """The batch that notices is told that nobody knows, and repeating it is safe."""
+    await store.append([event("x")])
+    sql(CUT_WRITERS.format("true"))
+    new = [event("y")]
+    for _ in range(3):
+        try:
+            made = await store.append(new)
+            break
+        except OutcomeUnknown:
+            continue
+    assert (made.first, made.last) == (2, 2)
+    assert await store.head() == 2
+
+
+async def test_a_connection_cut_while_appending_leaves_the_outcome_open(store, sql, postgres_url):
+    """Every request of the batch is told so; the repeats are stored once."""
+    await store.append([event("x")])
+    lock = (
+        "DO $$ BEGIN PERFORM pg_advisory_xact_lock((18519::bigint << 32) + 'headwater.events'::regclass::oid::bigint);"
+        " PERFORM pg_sleep(60); END $$"
+    )
+    holder = asyncio.ensure_future(asyncio.to_thread(sql, lock))
+    await running(sql, "DO %", "wait_event = 'PgSleep'")
+    new = [[event("y")], [event("z")]]
+    appends = [asyncio.ensure_future(store.append(one)) for one in new]
+    await running(sql, "%append_batch%", "wait_event_type = 'Lock'")
+    await asyncio.to_thread(sql, CUT_WRITERS.format("query LIKE '%append_batch%'"))
+    outcomes = await asyncio.gather(*appends, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown] * 2
+    assert outcomes[0] is not outcomes[1]
+    await asyncio.to_thread(sql, CUT_WRITERS.format("query LIKE 'DO %'"))
+    await asyncio.gather(holder, return_exceptions=True)
+    assert [await store.append(one) for one in new] == [Appended(2, 2), Appended(3, 3)]
+
+
+async def test_an_acknowledgement_that_was_lost(store):
+    """The commit happened, the answer did not come: the repeat gets the first outcome."""
+    await store.append([event("x")])
+    connection = store._writer._connection
+    answered = connection.fetchrow
+
+    class Deaf:
+        is_closed = staticmethod(connection.is_closed)
+        terminate = staticmethod(connection.terminate)
+
+        @staticmethod
+        async def fetchrow(*call):
+            await answered(*call)
+            raise ConnectionResetError
+
+    store._writer._connection = Deaf
+    new, condition = [event("y"), event("y")], AppendCondition(EventQuery.of(tags=("y",)))
+    with pytest.raises(OutcomeUnknown):
+        await store.append(new, condition)
+    assert await store.append(new, condition) == Appended(2, 3, replayed=True)
+
+
+async def test_a_server_that_goes_away_and_comes_back():
+    """Appends fail with typed errors meanwhile, and go on afterwards, without a restart of the application."""
+    with served() as server:
+        async with open_store(server.fresh_database()) as store:
+            await store.append([event("x")])
+            await asyncio.to_thread(server.stop)
+            new = [event("y")]
+            for _ in range(2):
+                with pytest.raises(StoreError) as told:
+                    await store.append(new)
+                assert isinstance(told.value, OutcomeUnknown | StoreIOError)
+            with pytest.raises(StoreIOError):
+                await store.read(ALL)
+            await asyncio.to_thread(server.start)
+            assert await store.append(new) == Appended(2, 2)
+            assert (await store.read(ALL)).head == 2
+
+
+async def test_a_read_only_server_is_named_so(store, sql, postgres_url):
+    """As a replica is, or a database under maintenance."""
+    name = postgres_url.rpartition("/")[2]
+    sql(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    async with open_store(postgres_url, migrate=False) as reading:
+        with pytest.raises(StoreReadOnly) as refusal:
+            await reading.append([event("x")])
+        assert "primary" in refusal.value.remedy
+        assert (await reading.read(ALL)).head == 0
+
+
+async def test_another_isolation_level_is_refused(store, sql, postgres_url):
+    """There a condition would be checked on an old snapshot."""
+    name = postgres_url.rpartition("/")[2]
+    sql(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
+    async with open_store(postgres_url) as other:
+        with pytest.raises(StoreIOError) as refusal:
+            await other.append([event("x")])
+    assert "read committed" in refusal.value.remedy
+    assert await store.head() == 0
+
+
+async def test_commits_wait_for_the_disk_also_where_the_database_says_otherwise(store, sql, postgres_url):
+    """Acknowledged means durable, unless the URL says relaxed."""
+    name = postgres_url.rpartition("/")[2]
+    sql(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    sql(
+        "CREATE FUNCTION headwater.note() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN INSERT INTO public.noted VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$"
+    )
+    sql("CREATE TABLE public.noted (setting text)")
+    sql("CREATE TRIGGER note AFTER INSERT ON headwater.events EXECUTE FUNCTION headwater.note()")
+    for options in ("", "?durability=relaxed"):
+        async with open_store(postgres_url + options) as opened:
+            await opened.append([event("x")])
+            assert opened.capabilities.durable is not bool(options)
+    assert sql("SELECT setting FROM public.noted") == [("on",), ("off",)]
+
+
+async def test_names_that_no_index_holds_are_refused_in_their_own_turn(store):
+    """Appends beside them go through."""
+    long = "\N{GRINNING FACE}" * 1_000
+    outcomes = await asyncio.gather(
+        store.append([event("x")]),
+        store.append([event(long)]),
+        store.append([NewEvent(long, b"")]),
+        store.append([event("e" * 1_024)]),
+        return_exceptions=True,
+    )
+    assert [type(outcome) for outcome in outcomes] == [Appended, InvalidAppend, InvalidAppend, Appended]
+
+
+async def test_a_large_batch_goes_in_parts(store):
+    """Each is a commit; order and outcomes are as if it were one."""
+    free = EventQuery.of(tags=("seat",))
+    outcomes = await asyncio.gather(
+        *(store.append([event("seat" if number % 100 == 50 else "x")], AppendCondition(free)) for number in range(500))
+    )
+    assert outcomes[:51] == [Appended(number, number) for number in range(1, 52)]
+    assert set(outcomes[51:]) == {Conflict(51)}
