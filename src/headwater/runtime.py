@@ -59,7 +59,7 @@ class Runtime:
         self._asker = asker
         self._follower = follower
 
-    def execute(
+    async def execute(
         self,
         command: Command,
         *,
@@ -69,7 +69,7 @@ class Runtime:
         tenant: str | None = None,
         correlation: str | None = None,
         causation: str | None = None,
-    ) -> Coroutine[Any, Any, Receipt]:
+    ) -> Receipt:
         """Carry out a command; the receipt comes back once its events are durable.
 
         ``expect`` is the position of the last change the caller saw (0: none yet). With an ``idempotency_key`` a repeat
@@ -87,9 +87,9 @@ class Runtime:
             and correlation is None
             and causation is None
         ):
-            return self._executor.execute(valid, NOWHERE)
+            return await self._executor.execute(valid, NOWHERE)
         origin = Origin(actor, tenant, correlation, causation, idempotency_key, expect)
-        return self._executor.execute(valid, origin)
+        return await self._executor.execute(valid, origin)
 
     def execute_json(
         self, command: str | type[Command], body: bytes, origin: Origin = NOWHERE

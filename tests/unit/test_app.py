@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import Annotated
 
@@ -75,6 +76,15 @@ def test_an_app_without_a_name_is_refused(name) -> None:
     """Whoever forgets it has given the first part in its place."""
     with pytest.raises(WiringError, match="the first argument is the app's name"):
         App(name, Enrolment)
+
+
+async def test_an_invalid_command_fails_when_it_is_awaited() -> None:
+    """Not already where it is called: among several at once it must not take the others with it."""
+    async with APP.open("memory:") as desk:
+        wrong = DefineCourse(course_id="c2", capacity="many")
+        outcomes = await asyncio.gather(desk.execute(wrong), desk.execute(DEFINE), return_exceptions=True)
+        assert isinstance(outcomes[0], InvalidMessage)
+        assert outcomes[1] == Receipt(1)
 
 
 async def test_a_query_reads_its_own_write() -> None:

@@ -41,6 +41,9 @@ def report(error: BaseException, *, as_json: bool, debug: bool) -> ExitCode:
     """Write the error to standard error, as a line or as a problem document (RFC 9457), and return its exit code."""
     cause = innermost(error)
     code = exit_code_of(cause)
+    if _asks_for_help(cause) and not as_json:
+        click.echo(line_of(cause), err=True)
+        return code
     if debug:
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
     if as_json:
@@ -61,11 +64,18 @@ def line_of(error: BaseException) -> str:
     if isinstance(error, HeadwaterError):
         return str(error)
     if isinstance(error, click.UsageError):
+        if _asks_for_help(error):
+            return error.format_message()
         hint = f" (see: {error.ctx.command_path} --help)" if error.ctx else ""
         return error.format_message() + hint
     if isinstance(error, click.ClickException):
         return error.format_message()
     return f"unexpected {type(error).__name__}: {error} (run it again with --debug to see where)"
+
+
+def _asks_for_help(error: BaseException) -> bool:
+    """Whether a bare ``headwater`` or ``headwater contracts`` was typed: what it says is the help. From click 8.2."""
+    return type(error).__name__ == "NoArgsIsHelpError"
 
 
 def problem(error: BaseException) -> dict[str, Any]:

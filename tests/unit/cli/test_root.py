@@ -24,6 +24,14 @@ def test_help_lists_every_verb(capsys):
     assert all(f"  {verb} " in shown for verb in VERBS)
 
 
+@pytest.mark.parametrize("words", [[], ["contracts"]])
+def test_nothing_more_to_do_is_answered_with_the_help(words, capsys):
+    """Plain help, not an error that contains it."""
+    main(words)
+    shown = capsys.readouterr()
+    assert (shown.out + shown.err).startswith("Usage: headwater")
+
+
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "bench"])
 def test_every_verb_explains_itself(verb, capsys):
     """``headwater VERB --help`` works without any app."""
