@@ -23,8 +23,9 @@ _EXPECTED = {
     412: {"ExpectationFailed"},
     422: {"IdempotencyMismatch", "InvalidAppend", "InvalidMessage", "Refused"},
     503: {
-        "DuplicateEventId", "OutcomeUnknown", "ProjectionBehind", "ProjectionFailed", "SchemaOutdated", "SchemaTooNew",
-        "StoreBusy", "StoreClosed", "StoreCorrupt", "StoreError", "StoreIOError", "StoreReadOnly", "UnsupportedUrl",
+        "DuplicateEventId", "OtherHistory", "OutcomeUnknown", "ProjectionBehind", "ProjectionFailed", "SchemaOutdated",
+        "SchemaTooNew", "StoreBusy", "StoreClosed", "StoreCorrupt", "StoreError", "StoreIOError", "StoreReadOnly",
+        "UnsupportedUrl",
     },
     507: {"StoreFull"},
 }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import asyncpg
 import pytest
 
 from headwater.backends.postgres.batches import SEPARATOR, Batch
@@ -32,21 +33,32 @@ QUERIES = {
 LIMITED = {"all": ALL, "a common tag": of(tags=("shop:1",)), "a common type": of(types=("T1",))}
 
 
-@pytest.fixture(scope="module")
-def large(postgres_server):
-    """A log of a hundred thousand events, of which no statistics were gathered."""
+@pytest.fixture(scope="module", params=["no statistics", "analyzed"])
+def large(postgres_server, request):
+    """A log of a hundred thousand events, before the server has gathered statistics of it, and after."""
     url = postgres_server.fresh_database()
 
     async def fill():
         async with open_store(url) as store:
+            await tell(url, "ALTER TABLE headwater.events SET (autovacuum_enabled = off)")
+            await tell(url, "ALTER TABLE headwater.event_tags SET (autovacuum_enabled = off)")
             for start in range(0, EVENTS - 1, 20_000):
                 numbers = range(start, min(start + 20_000, EVENTS - 1))
                 await store.append([made(number) for number in numbers])
             await store.append([NewEvent("Rare", b"{}", ("shop:1",))])
+        if request.param == "analyzed":
+            await tell(url, "VACUUM ANALYZE headwater.events, headwater.event_tags")
 
     asyncio.run(fill())
     yield url
     postgres_server.drop_database(url)
+
+
+async def tell(url, statement):
+    """Run a statement of the database's owner."""
+    connection = await asyncpg.connect(url)
+    await connection.execute(statement)
+    await connection.close()
 
 
 def made(number):

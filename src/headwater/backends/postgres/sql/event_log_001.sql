@@ -1,4 +1,6 @@
 -- The event log, version 1. Runs with the log's schema as search path.
+-- A type is looked for as a range of (type, position): asked for `type = x` after a position, a planner with statistics
+-- hopes to meet it soon on its way along the positions, and reads the whole log if the type is rare.
 -- Text is compared byte by byte (collation "C"): quick, and the same on every machine.
 CREATE TABLE types (
     id integer PRIMARY KEY,
@@ -234,8 +236,14 @@ BEGIN
                     )
                     UNION ALL
                     (
-                        SELECT e.position FROM events AS e
-                        WHERE c.lead IS NULL AND e.type = ANY(sets[c.set]::integer[]) AND e.position > c.after
+                        SELECT found.position
+                        FROM unnest(sets[c.set]::integer[]) AS wanted(type) CROSS JOIN LATERAL (
+                            SELECT e.position FROM events AS e
+                            WHERE (e.type, e.position) > (wanted.type, c.after)
+                                AND (e.type, e.position) < (wanted.type + 1, 0)
+                            ORDER BY e.type, e.position LIMIT 1
+                        ) AS found
+                        WHERE c.lead IS NULL
                         LIMIT 1
                     )
                 ) AS m
@@ -372,8 +380,9 @@ BEGIN
                 UNION ALL
                 (
                     SELECT e.position FROM events AS e
-                    WHERE l.tags IS NULL AND e.type = l.type AND e.position > p_after
-                    ORDER BY e.position DESC LIMIT p_limit
+                    WHERE l.tags IS NULL
+                        AND (e.type, e.position) > (l.type, p_after) AND (e.type, e.position) < (l.type + 1, 0)
+                    ORDER BY e.type DESC, e.position DESC LIMIT p_limit
                 )
             ) AS m
             ORDER BY m.position DESC LIMIT p_limit
@@ -405,8 +414,9 @@ BEGIN
                 UNION ALL
                 (
                     SELECT e.position FROM events AS e
-                    WHERE l.tags IS NULL AND e.type = l.type AND e.position > p_after
-                    ORDER BY e.position LIMIT p_limit
+                    WHERE l.tags IS NULL
+                        AND (e.type, e.position) > (l.type, p_after) AND (e.type, e.position) < (l.type + 1, 0)
+                    ORDER BY e.type, e.position LIMIT p_limit
                 )
             ) AS m
             ORDER BY m.position LIMIT p_limit

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import pytest
 
-from headwater.backends.sqlite.row_plans import TableSql, in_sizes, selecting
+from headwater.backends.sqlite.row_plans import TableSql, in_sizes
 from headwater.read_models import Indexed, Key, ReadModel
 from headwater.read_store import Range, Table, open_read_store
 from headwater.read_store.cursor import Place
 from headwater.read_store.reader import _from
 from headwater.read_store.selection import Selection, conditions_for, order_of
+from headwater.read_store.statements import selecting
 from headwater.testing.conformance.read_samples import put
 
 
