@@ -83,6 +83,7 @@ class Bell:
         """Ring once more if that is due, and end."""
         self._closed = True
         self._due.set()
+        self._news.set()
         if self._ringing is not None:
             await asyncio.wait({self._ringing}, timeout=self._log.poll)
         for task in (self._ringing, self._watching):
@@ -120,7 +121,7 @@ class Bell:
         """Ask for the head: after each new connection that listens, every ``poll`` seconds, while a replica lags."""
         listening: Connection | None = None
         try:
-            while True:
+            while not self._closed:
                 if self._log.notify == "on" and (listening is None or listening.is_closed()):
                     listening = await self._listen()
                 with suppress(StoreError):
@@ -128,7 +129,8 @@ class Bell:
                 self._news.clear()
                 pause = _BEHIND_SECONDS if self._wanted > self.head else self._log.poll
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), pause)
+                    async with asyncio.timeout(pause):  # `wait_for` of Python 3.11 may lose a cancellation
+                        await self._news.wait()
         finally:
             if listening is not None:
                 await say_goodbye(listening)
