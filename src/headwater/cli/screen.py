@@ -58,6 +58,7 @@ class Screen:
     def note(self, text: str) -> None:
         """Say something beside the answer, on standard error; nothing with ``--json``."""
         if not self.as_json:
+            sys.stdout.flush()  # where both go to one place, what was said first stands first
             click.echo(text, err=True)
 
     @contextmanager
