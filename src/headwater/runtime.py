@@ -114,9 +114,7 @@ class Runtime:
         ``max_staleness`` (seconds) waits until they are at most that old; ``timeout`` (seconds) bounds the wait, then
         ``ProjectionBehind`` is raised. Also raises ``Forbidden`` and ``QueryError``.
         """
-        if self.app.authorise is not None:
-            await authorise(self.app.authorise, query, actor)
-        position = after.position if isinstance(after, Receipt) else after
+        position = await self._admit(query, after, actor)
         return await self._asker.ask(query, after=position, max_staleness=max_staleness, timeout=timeout)
 
     async def answer(
@@ -129,10 +127,14 @@ class Runtime:
         actor: str | None = None,
     ) -> Answer[T]:
         """Like ``ask``, with the ``position`` the answer stands at and its ``age_seconds``."""
+        position = await self._admit(query, after, actor)
+        return await self._asker.answer(query, after=position, max_staleness=max_staleness, timeout=timeout)
+
+    async def _admit(self, query: Query[Any], after: Receipt | int | None, actor: str | None) -> int | None:
+        """Authorise a query; the position its answer must include."""
         if self.app.authorise is not None:
             await authorise(self.app.authorise, query, actor)
-        position = after.position if isinstance(after, Receipt) else after
-        return await self._asker.answer(query, after=position, max_staleness=max_staleness, timeout=timeout)
+        return after.position if isinstance(after, Receipt) else after
 
     async def caught_up(self, position: int | None = None, *, timeout: float = _DEFAULT_WAIT_SECONDS) -> int:
         """Wait until every projection includes that position (default: the log's head now); returns the position.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Any, Protocol
 
 from headwater.clock import Clock
 from headwater.errors import UnsupportedUrl
@@ -36,7 +36,8 @@ async def open_store(url: str, *, clock: Clock | None = None, migrate: bool = Tr
 
     ``clock`` gives ``recorded_at``. Raises ``UnsupportedUrl`` and what the backend raises, all ``StoreError``.
     """
-    store = await _opener_of(url)(url, clock=clock, migrate=migrate)
+    opener: Opener = opener_of(url, GROUP, _BUILT_IN, "backend")
+    store = await opener(url, clock=clock, migrate=migrate)
     try:
         yield store
     finally:
@@ -74,17 +75,21 @@ async def open_memory(url: str, *, clock: Clock | None, migrate: bool) -> EventS
     return MemoryEventStore(clock=clock)
 
 
-def _opener_of(url: str) -> Opener:
+def opener_of(url: str, group: str, built_in: Mapping[str, tuple[str, str]], what: str) -> Any:
+    """What opens the URL: of the schemes that are ``built_in``, or an entry point of the group.
+
+    ``what`` names it in ``UnsupportedUrl``, which shows no password.
+    """
     scheme, colon, _ = url.partition(":")
-    if colon and scheme in _BUILT_IN:
-        module, name = _BUILT_IN[scheme]
-        return cast("Opener", getattr(import_module(module), name))
+    if colon and scheme in built_in:
+        module, name = built_in[scheme]
+        return getattr(import_module(module), name)
     from importlib.metadata import entry_points
 
-    found = next(iter(entry_points(group=GROUP, name=scheme)), None)
+    found = next(iter(entry_points(group=group, name=scheme)), None)
     if not colon or found is None:
-        known = ", ".join(f"{known}:" for known in schemes())
+        known = ", ".join(f"{known}:" for known in sorted({*built_in, *entry_points(group=group).names}))
         file = "" if colon else f"; for an SQLite file write sqlite:///{url}"
         shown = url_to_show(url)
-        raise UnsupportedUrl(f"no backend for {shown!r}", remedy=f"known are {known}{file}", url=shown)
-    return cast("Opener", found.load())
+        raise UnsupportedUrl(f"no {what} for {shown!r}", remedy=f"known are {known}{file}", url=shown)
+    return found.load()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Protocol
 
 from headwater.errors import UnsupportedUrl
+from headwater.event_store.opening import opener_of
 from headwater.read_store.protocol import ReadStore
 
 GROUP = "headwater.read_stores"
@@ -35,7 +36,8 @@ async def open_read_store(url: str, *, migrate: bool = True) -> AsyncGenerator[R
     ``memory:``, ``sqlite:///x.read.db``, ``postgresql://host/database``, or what a plug-in brings.
     Raises ``UnsupportedUrl`` and what the backend raises, all ``StoreError``.
     """
-    store = await _opener_of(url)(url, migrate=migrate)
+    opener: Opener = opener_of(url, GROUP, _BUILT_IN, "read store")
+    store = await opener(url, migrate=migrate)
     try:
         yield store
     finally:
@@ -67,17 +69,3 @@ async def open_memory(url: str, *, migrate: bool) -> ReadStore:  # noqa: ARG001 
     if url not in {"memory:", "memory://"}:
         raise UnsupportedUrl(f"{url!r} has a path or options, which memory does not", remedy="write memory:", url=url)
     return MemoryReadStore()
-
-
-def _opener_of(url: str) -> Opener:
-    scheme, colon, _ = url.partition(":")
-    if colon and scheme in _BUILT_IN:
-        module, name = _BUILT_IN[scheme]
-        return cast("Opener", getattr(import_module(module), name))
-    from importlib.metadata import entry_points
-
-    found = next(iter(entry_points(group=GROUP, name=scheme)), None)
-    if not colon or found is None:
-        known = ", ".join(f"{known}:" for known in sorted({*_BUILT_IN, *entry_points(group=GROUP).names}))
-        raise UnsupportedUrl(f"no read store for {url!r}", remedy=f"known are {known}", url=url)
-    return cast("Opener", found.load())

@@ -34,6 +34,14 @@ async def test_what_cannot_be_opened_is_said(url):
             pass
 
 
+async def test_an_error_shows_no_password():
+    """It ends up in logs."""
+    with pytest.raises(UnsupportedUrl) as unsupported:
+        async with open_read_store("mysql://ann:secret@host/rows"):
+            pass
+    assert "secret" not in f"{unsupported.value}{unsupported.value.fields}"
+
+
 async def test_a_log_is_no_read_store(tmp_path):
     """Nor the other way round: neither is touched."""
     url = f"sqlite:///{tmp_path}/x.db"

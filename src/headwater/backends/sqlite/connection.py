@@ -6,9 +6,6 @@ writer (write-ahead log); ``query_only`` makes a reader that tries to write fail
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Literal
@@ -135,45 +132,3 @@ def _refuse_foreign(connection: Connection, file: SqliteFile) -> None:
             remedy="give the path of one, or of a file that does not exist yet",
             path=file.path,
         )
-
-
-class ReaderPool:
-    """Reading connections of one file, lent to whoever asks, on any thread. At most ``spare`` idle ones are kept."""
-
-    def __init__(self, file: SqliteFile, *, spare: int = 8) -> None:
-        self._file = file
-        self._idle: deque[Connection] = deque()
-        self._spare = spare
-        self._closed = False
-
-    def take(self) -> Connection:
-        """A connection nobody else uses. Bring it back with ``give``, its statements read to the end or closed."""
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return connect(self._file, read_only=True)
-
-    def give(self, connection: Connection) -> None:
-        """Bring a connection back."""
-        if self._closed or len(self._idle) >= self._spare:
-            connection.close(force=True)
-        else:
-            self._idle.append(connection)
-
-    @contextmanager
-    def lent(self) -> Generator[Connection, None, None]:
-        """A connection for the block; driver errors leave as domain errors, and a failed connection is not kept."""
-        connection = self.take()
-        try:
-            with translated(self._file.path):
-                yield connection
-        except BaseException:
-            connection.close(force=True)
-            raise
-        self.give(connection)
-
-    def close(self) -> None:
-        """Close what is idle now, and the rest as it comes back."""
-        self._closed = True
-        while self._idle:
-            self._idle.pop().close(force=True)

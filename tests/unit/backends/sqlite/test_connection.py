@@ -9,7 +9,7 @@ import apsw
 import msgspec
 import pytest
 
-from headwater.backends.sqlite.connection import EVENT_LOG, READ_STORE, ReaderPool, SqliteFile, connect
+from headwater.backends.sqlite.connection import EVENT_LOG, READ_STORE, SqliteFile, connect
 from headwater.backends.sqlite.schema import prepare
 from headwater.backends.sqlite.writer import EVENT_LOG_SCHEMA
 from headwater.errors import StoreBusy, StoreCorrupt, StoreIOError, StoreReadOnly, UnsupportedUrl
@@ -165,20 +165,3 @@ def test_who_waits_for_the_mode_switch_gives_up_in_time(tmp_path):
     with pytest.raises(StoreBusy):
         connect(SqliteFile(path=str(path), busy_timeout_seconds=0.02))
     holder.close()
-
-
-def test_a_pool_lends_connections_and_closes_them(tmp_path):
-    """An idle one is lent again; one that failed, or comes back too late, is closed."""
-    file = log_file(tmp_path)
-    writer = connect(file)
-    prepare(writer, EVENT_LOG_SCHEMA, file)
-    pool = ReaderPool(file, spare=1)
-    first, second = pool.take(), pool.take()
-    pool.give(first)
-    pool.give(second)
-    assert pool.take() is first
-    pool.close()
-    pool.give(first)
-    with pytest.raises(StoreIOError), pool.lent() as connection:
-        connection.execute("SELECT * FROM nothing_there")
-    writer.close()
