@@ -118,12 +118,15 @@ async def _work_for_ever(url: str, directory: Path, writers: int, seed: int) -> 
     async def pause() -> None:
         await asyncio.sleep(chance.random() * _PAUSE_SECONDS)
 
-    async with open_store(url) as opened:
-        store = RecordedStore(opened, journal)
-        await asyncio.gather(
-            follow(store, EventQuery.of(tags=("account:0",))),
-            *(Writer(store, f"{journal.name}-{number}", chance, pause).work() for number in range(writers)),
-        )
+    while True:
+        with suppress(StoreError):  # whoever disturbs may cut the connection that is just being opened, too
+            async with open_store(url) as opened:
+                store = RecordedStore(opened, journal)
+                await asyncio.gather(
+                    follow(store, EventQuery.of(tags=("account:0",))),
+                    *(Writer(store, f"{journal.name}-{number}", chance, pause).work() for number in range(writers)),
+                )
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 if __name__ == "__main__":
