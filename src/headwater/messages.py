@@ -1,6 +1,6 @@
 """What an application says: commands, queries, events, and what travels with them.
 
-Reads: clock.py, ids.py. Read next: aggregates.py (who decides), read_models.py (who projects).
+Reads: errors.py. Read next: aggregates.py (who decides), read_models.py (who projects).
 
 Messages are frozen, keyword-only ``msgspec.Struct`` classes. The type name, its version and the metadata travel in
 the envelope, never in the body, so a body is plain JSON.
@@ -10,17 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Generic, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar, dataclass_transform
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta
+
+from headwater.errors import ContractError
 
 T = TypeVar("T")
 E = TypeVar("E", bound="Event", covariant=True)
 M = TypeVar("M", bound="type[Message]")
 
 __all__ = [
+    "Cache",
     "Command",
     "Contract",
     "Event",
@@ -30,6 +33,7 @@ __all__ = [
     "Query",
     "Receipt",
     "Recorded",
+    "ScopeOf",
     "Tag",
     "UnknownEvent",
     "contract",
@@ -81,8 +85,59 @@ class Command(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An intent in the imperative (``ResolveIncident``): carries all it needs, may be refused, returns no data."""
 
 
-class Query(Message, Generic[T], frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A request for data (``FindIncidents``): ``Query[T]`` is answered with a ``T`` and never changes anything."""
+ScopeOf: TypeAlias = Callable[[Any, str | None], str | None]
+"""A query and the actor who asks it in, out a name for all who may see the same; ``None`` means everybody."""
+
+
+class Cache(msgspec.Struct, frozen=True, kw_only=True):
+    """How answers are kept: ``class FindIncidents(Query[...], cache=Cache(ttl=60))``. Times in seconds.
+
+    A kept answer is given as long as nothing it was made from has changed. ``max_staleness`` allows a change to be
+    late by that much; for ``stale_while_revalidate`` beyond it the old answer is still given while a new one is made.
+    ``ttl`` bounds the life of an answer whatever happens, ``size`` how many are kept in a process; ``shared`` keeps
+    them in the application's shared cache too. ``scope`` says who sees the same (default: each actor for himself), and
+    ``version`` is raised when the handler comes to answer otherwise. Raises ``ContractError``.
+    """
+
+    ttl: float | None = None
+    size: int = 1_000
+    shared: bool = False
+    max_staleness: float = 0.0
+    stale_while_revalidate: float = 0.0
+    scope: ScopeOf | None = None
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or (self.ttl is not None and not self.ttl > 0):
+            raise ContractError(f"{self!r} keeps nothing", remedy="give a ttl above 0 (or none) and a size from 1")
+        if not (self.max_staleness >= 0 and self.stale_while_revalidate >= 0):
+            raise ContractError(f"{self!r}: an answer cannot be younger than now", remedy="give seconds from 0")
+
+
+class _QueryMeta(msgspec.StructMeta):
+    """Lets a query class take ``cache=``, which msgspec would refuse."""
+
+    def __new__(  # noqa: PYI034  a metaclass has no Self
+        mcls,
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],
+        *,
+        cache: Cache | None = None,
+        **options: Any,
+    ) -> _QueryMeta:
+        if cache is not None:
+            namespace["__cache__"] = cache
+        return super().__new__(mcls, name, bases, namespace, **options)
+
+
+class Query(Message, Generic[T], metaclass=_QueryMeta, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A request for data (``FindIncidents``): ``Query[T]`` is answered with a ``T`` and never changes anything.
+
+    The class keyword ``cache=Cache(...)`` has its answers kept.
+    """
+
+    __cache__: ClassVar[Cache | None] = None
 
 
 class Event(Message, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from enum import Enum
+from types import new_class
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -21,9 +22,12 @@ Sku = Annotated[str, Tag("sku")]
 INCIDENT = [("id", Annotated[str, Tag("incident")]), ("caller", str)]
 
 
-def made(name, fields, *, kind=Event, version=1, aliases=(), **settings):
+def made(name, fields, *, kind=Event, version=1, aliases=(), namespace=None, **settings):
     """A message class with these fields, as code at another time might have it."""
-    cls = msgspec.defstruct(name, fields, bases=(kind,), frozen=True, kw_only=True, **settings)
+    body = {**(namespace or {}), "__module__": __name__, "__annotations__": {field: hint for field, hint, *_ in fields}}
+    body |= {field: default[0] for field, _, *default in fields if default}
+    # Not msgspec.defstruct, which makes classes with its own metaclass only; queries have another.
+    cls = new_class(name, (kind,), {"frozen": True, "kw_only": True, **settings}, lambda given: given.update(body))
     return contract(name, version=version, aliases=aliases)(cls)
 
 

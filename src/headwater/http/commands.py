@@ -15,6 +15,7 @@ from headwater.http.exchange import (
     RequestHeaders,
     Scope,
     Send,
+    applied,
     read_correlation,
     read_expectation,
     read_idempotency_key,
@@ -52,15 +53,15 @@ class CommandDoor:
             origin = NOWHERE if plain else await self._origin(scope, headers)
             body = await read_json(headers, receive, self._options.max_body_bytes)
             receipt = await self._execute(command, body, origin)
-            status, applied = 200, None
+            status, wait_seconds = 200, None
             if b"prefer" in headers:
-                status, applied = await self._wait(receipt, headers)
+                status, wait_seconds = await self._wait(receipt, headers)
         except Disconnected:
             return
         except Exception as error:  # noqa: BLE001  the outermost frame: every error becomes a problem document
             await respond_problem(send, error, head=scope["method"] == "HEAD")
         else:
-            await respond(send, status, _headers(receipt, applied), _body(receipt))
+            await respond(send, status, _headers(receipt, wait_seconds), _body(receipt))
 
     async def _origin(self, scope: Scope, headers: RequestHeaders) -> Origin:
         """Who sends the command, because of what, and under what terms."""
@@ -90,11 +91,9 @@ def _body(receipt: Receipt) -> bytes:
     return b'{"position":%d,"replayed":%s}' % (receipt.position, b"true" if receipt.replayed else b"false")
 
 
-def _headers(receipt: Receipt, applied: float | None) -> Headers:
+def _headers(receipt: Receipt, wait_seconds: float | None) -> Headers:
     position = b"%d" % receipt.position
     headers = [JSON, (b"headwater-position", position), (b"etag", b'"%b"' % position)]
     if receipt.replayed:
         headers.append((b"idempotency-replayed", b"true"))
-    if applied is not None:
-        headers.append((b"preference-applied", b"wait=%d" % int(applied)))
-    return headers
+    return headers + applied(wait_seconds)

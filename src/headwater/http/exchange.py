@@ -141,6 +141,11 @@ def read_wait_seconds(headers: RequestHeaders, longest_seconds: float) -> float 
     return None if found is None else min(float(found[1]), longest_seconds)
 
 
+def applied(wait_seconds: float | None) -> Headers:
+    """Says which wait was kept to, if the caller named one (RFC 7240 §3)."""
+    return [] if wait_seconds is None else [(b"preference-applied", b"wait=%d" % int(wait_seconds))]
+
+
 def _token(name: str, raw: bytes) -> str:
     if not 0 < len(raw) <= _LONGEST_TOKEN or not raw.isascii() or not raw.decode("ascii").isprintable():
         raise InvalidHeader(name, f"1 to {_LONGEST_TOKEN} printable ASCII characters")

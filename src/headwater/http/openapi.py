@@ -198,8 +198,10 @@ _TAG: Json = {"type": "string", "pattern": '^"(0|[1-9][0-9]{0,17})"$'}
 _POSITION: Json = {"type": "integer", "minimum": 0, "maximum": (1 << 63) - 1}
 _SECONDS: Json = {"type": "number", "minimum": 0, "maximum": 999_999}
 _RECEIPT_HEADERS = ("ETag", "Headwater-Position")
-_ANSWER_HEADERS = ("ETag", "Headwater-Age", "Headwater-Position")
+_ANSWER_HEADERS = ("Age", "Cache-Control", "ETag", "Headwater-Age", "Headwater-Position")
 _HEADERS: Json = {
+    "Age": {"description": "How old the answer is, in whole seconds.", "schema": {"type": "integer"}},
+    "Cache-Control": {"description": "Who may keep the answer, and for how long.", "schema": {"type": "string"}},
     "ETag": {
         "description": "Names this version; send it back to be told of changes only.",
         "schema": {"type": "string"},

@@ -81,6 +81,8 @@ def title_of(kind: type[BaseException]) -> str:
 def _known(error: errors.HeadwaterError, status: int) -> Problem:
     """The document of an error of the tree, with its facts."""
     headers: Headers = [(b"retry-after", _RETRY_AFTER_SECONDS)] if isinstance(error, _PASSING) else []
+    if isinstance(error, errors.ProjectionBehind) and "reached" in error.fields:
+        headers.append((b"headwater-position", b"%d" % error.fields["reached"]))
     facts: dict[str, Any] = {"remedy": error.remedy}
     if isinstance(error, errors.Refused):
         facts |= {"code": error.code, "fields": error.fields}

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from tests.unit.http.conftest import client_of
+from tests.unit.http.desk import app
 
 from headwater.http import HttpOptions, asgi
+from headwater.testing import ControlledClock
 
 
 @pytest.fixture
@@ -72,6 +76,54 @@ async def test_a_position_that_does_not_come_is_a_passing_problem(client, five):
 
     assert (response.status_code, response.headers["retry-after"]) == (503, "1")
     assert response.json()["type"] == "urn:headwater:problem:projection-behind"
+
+
+async def test_how_far_a_projection_has_come_is_told_with_the_problem(client, five):
+    """The problem's fields and a header name the position it has reached, and the detail how far that is."""
+    response = await client.get("/queries/find-incidents", headers={"headwater-position": "99", "prefer": "wait=0"})
+    problem = response.json()
+
+    assert problem["fields"] == {"projection": "Incidents", "wanted": 99, "reached": 5}
+    assert "94 behind the wanted 99" in problem["detail"]
+    assert response.headers["headwater-position"] == "5"
+
+
+async def test_a_kept_wait_is_confirmed(client, five):
+    """``Preference-Applied`` names the wait, within the door's limit; without a preference there is none."""
+    asked = await client.get("/queries/find-incidents", headers={"prefer": "wait=7"})
+    capped = await client.get("/queries/find-incidents", headers={"prefer": "wait=7000"})
+    plain = await client.get("/queries/find-incidents")
+
+    assert asked.headers["preference-applied"] == "wait=7"
+    assert capped.headers["preference-applied"] == "wait=30"
+    assert "preference-applied" not in plain.headers
+
+
+async def test_a_cache_on_the_way_knows_what_an_answer_depends_on(client, five):
+    """Its age in whole seconds, and the headers that would change it."""
+    response = await client.get("/queries/find-incidents")
+
+    assert response.headers["age"] == "0"
+    assert {"authorization", "headwater-position"} <= set(response.headers["vary"].lower().split(", "))
+
+
+async def test_an_answer_that_misses_events_says_how_old_it_is():
+    """Nobody follows here, so the age is that of the first event that is missing."""
+    clock = ControlledClock()
+    async with app.open("memory:", follow=False, clock=clock) as still, client_of(asgi(still)) as asking:
+        await asking.post("/commands/open-incident", json={"incident_id": "INC1", "caller": "c7"})
+        clock.advance(timedelta(seconds=12.3))
+        old = await asking.get("/queries/find-incidents")
+        fresh = await asking.get(
+            "/queries/find-incidents", headers={"headwater-max-staleness": "12", "prefer": "wait=0"}
+        )
+
+    assert (old.headers["headwater-position"], old.headers["headwater-age"], old.headers["age"]) == (
+        "0",
+        "12.300",
+        "13",
+    )
+    assert (fresh.status_code, fresh.json()["fields"]["wanted"]) == (503, 1)
 
 
 async def test_an_answer_may_be_asked_to_be_fresh(client, five):
