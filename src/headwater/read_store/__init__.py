@@ -1,6 +1,7 @@
 """Read models at rest.
 
-Read in this order: columns.py tables.py filters.py selection.py cursor.py reader.py protocol.py memory.py opening.py;
+Read in this order: columns.py tables.py filters.py selection.py cursor.py
+buckets.py figures.py reporting.py reader.py protocol.py memory.py opening.py;
 then statements.py, with which the databases begin.
 """
 

@@ -13,6 +13,7 @@ import msgspec
 
 from headwater.errors import StoreClosed
 from headwater.read_models import ReadModel
+from headwater.read_store.figures import Summary, Summed, summarise
 from headwater.read_store.protocol import Changes, Checkpoint
 from headwater.read_store.reader import Reader
 from headwater.read_store.selection import Selection, rank
@@ -109,6 +110,13 @@ class MemoryReadStore:
     async def count(self, selection: Selection) -> int:
         """See ``RowSource.count``."""
         return len(self._selected(msgspec.structs.replace(selection, after=None)))
+
+    async def summarise(self, summary: Summary) -> Summed:
+        """See ``RowSource.summarise``."""
+        self._refuse_if_closed()
+        names = summary.table.names
+        rows = self._rows[summary.table.name].values()
+        return summarise(summary, (dict(zip(names, values, strict=True)) for values in rows))
 
     async def stream(self, selection: Selection) -> AsyncGenerator[Any, None]:
         """See ``RowSource.stream``."""

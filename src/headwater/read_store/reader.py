@@ -15,11 +15,14 @@ from headwater.errors import InvalidFilter
 from headwater.read_models import LARGEST_PAGE, Page, PageRequest, ReadModel
 from headwater.read_store.cursor import Place, context_of, read_cursor, write_cursor
 from headwater.read_store.filters import Condition
+from headwater.read_store.reporting import report_of
 from headwater.read_store.selection import Selection, Term, conditions_for, order_of
 from headwater.read_store.source import RowSource
 from headwater.read_store.tables import Table, Values
+from headwater.reports import ReportRow
 
 R = TypeVar("R", bound=ReadModel)
+V = TypeVar("V", bound=ReportRow[Any])
 _FIRST_PAGE = PageRequest()
 
 
@@ -105,6 +108,17 @@ class Reader(Generic[R]):
         Who stops half way should close it (``contextlib.aclosing``), so that the snapshot is let go at once.
         """
         return self._store.stream(self._selection())
+
+    async def report(
+        self, row: type[V], *, sort: str = "", limit: int = LARGEST_PAGE, zone: str | None = None
+    ) -> list[V]:
+        """Figures over the rows, one ``row`` for each group, in the order of its own fields (default: by group).
+
+        ``zone`` names the time zone of groups that name none (default: UTC). Raises ``ContractError`` if the class does
+        not fit the read model, ``UnknownField``, ``InvalidFilter``, ``QueryError`` for more than 100,000 groups.
+        """
+        report = report_of(row, self._table, zone)
+        return report.rows(await self._store.summarise(report.summary(self._conditions)), sort, limit)
 
     def _selection(self, limit: int | None = None) -> Selection:
         order = self._order or order_of(self._table, "")

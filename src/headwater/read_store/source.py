@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
+from headwater.read_store.figures import Summary, Summed
 from headwater.read_store.selection import Selection
 from headwater.read_store.tables import RowKey, Table
 
@@ -27,6 +28,10 @@ class RowSource(Protocol):
 
     async def count(self, selection: Selection) -> int:
         """How many rows meet the conditions, whatever the place and limit."""
+        ...
+
+    async def summarise(self, summary: Summary) -> Summed:
+        """The figures of each group of rows, in no order. Raises ``QueryError`` for too many groups."""
         ...
 
     def stream(self, selection: Selection) -> AsyncGenerator[Any, None]:

@@ -101,6 +101,13 @@ def counting(names: TableNames, selection: Selection) -> tuple[str, list[Stored]
     return _count(names.dialect, names.name, shape), values
 
 
+def filtering(dialect: Dialect, conditions: Sequence[Condition]) -> tuple[str, list[Stored]]:
+    """The WHERE of these conditions (empty for none), and its bindings: what other statements over rows begin with."""
+    values: list[Stored] = []
+    shape = _bind_conditions(conditions, values)
+    return _where([_condition(dialect, each) for each in shape]), values
+
+
 def _bind_conditions(conditions: Sequence[Condition], values: list[Stored]) -> tuple[ConditionShape, ...]:
     shape: list[ConditionShape] = []
     for condition in conditions:

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from headwater.backends.postgres.row_connections import RowServer, read_store_beside
+from headwater.backends.postgres.row_figures import FIGURES
 from headwater.backends.postgres.row_plans import TableSql, storable
 from headwater.backends.postgres.row_pool import RowPool
 from headwater.backends.postgres.row_reading import RowReader
@@ -17,8 +18,10 @@ from headwater.backends.postgres.row_writing import READ_STORE_SCHEMA, RowWriter
 from headwater.backends.postgres.schema import prepare
 from headwater.errors import StoreClosed
 from headwater.read_models import ReadModel
+from headwater.read_store.figures import Summary, Summed
 from headwater.read_store.protocol import Changes, Checkpoint
 from headwater.read_store.reader import Reader
+from headwater.read_store.report_statements import finished, summarising
 from headwater.read_store.selection import Selection
 from headwater.read_store.shelf import Shelf
 from headwater.read_store.statements import counting, selecting
@@ -136,6 +139,12 @@ class PostgresReadStore:
         sql, values = counting(self._sql[selection.table], storable(selection))
         ((found,),) = await self._reader.rows(sql, values)
         return int(found)
+
+    async def summarise(self, summary: Summary) -> Summed:
+        """See ``RowSource.summarise``."""
+        self._refuse_if_closed()
+        sql, values = summarising(self._sql[summary.table], FIGURES, storable(summary))
+        return finished(FIGURES, summary, map(tuple, await self._reader.rows(sql, values)))
 
     async def stream(self, selection: Selection) -> AsyncGenerator[Any, None]:
         """See ``RowSource.stream``."""

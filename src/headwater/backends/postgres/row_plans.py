@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from headwater.read_store.columns import Column, Stored
+from headwater.read_store.figures import Summary
 from headwater.read_store.filters import Condition
 from headwater.read_store.selection import Selection
 from headwater.read_store.statements import Dialect, TableNames, indexes_of, quoted
 from headwater.read_store.tables import RowKey, Table, Values
 
+Asked = TypeVar("Asked", Selection, Summary)
 _TYPES = {"integer": "bigint", "real": "double precision", "text": "text", "blob": "bytea"}
 _COLLATED = ' COLLATE "C"'
 _LONGEST_NAME = 63
@@ -135,8 +137,8 @@ class TableSql(TableNames):
         return map(list, zip(*known, strict=True)) if known else [[] for _ in self.key]
 
 
-def storable(selection: Selection) -> Selection:
-    """A selection of the same rows, without the character NUL, which no text here contains."""
+def storable(selection: Asked) -> Asked:
+    """A selection or summary of the same rows, without the character NUL, which no text here contains."""
     if not any(_has_nul(condition.values) for condition in selection.conditions):
         return selection
     return msgspec.structs.replace(selection, conditions=tuple(map(_without_nul, selection.conditions)))

@@ -36,6 +36,18 @@ class Cursor(Protocol):
         ...
 
 
+class Aggregator(Protocol):
+    """What an aggregate function makes of one group of rows."""
+
+    def step(self, value: Value, /) -> None:
+        """Take in a row."""
+        ...
+
+    def final(self) -> Value:
+        """The value for the rows that were taken in."""
+        ...
+
+
 class Connection(Protocol):
     """What this backend uses of the driver's connection, typed. ``apsw.Connection`` is one."""
 
@@ -83,6 +95,12 @@ class Connection(Protocol):
 
     def set_progress_handler(self, callable: Callable[[], bool] | None, nsteps: int = ...) -> None:  # noqa: A002
         """Ask after so many virtual-machine steps whether to break off."""
+        ...
+
+    def create_aggregate_function(
+        self, name: str, factory: Callable[[], Aggregator] | None, numargs: int = ..., *, flags: int = ...
+    ) -> None:
+        """Let statements call an aggregate function of that name; for each group a new one is made."""
         ...
 
     def interrupt(self) -> None:

@@ -14,14 +14,17 @@ import msgspec
 
 from headwater.backends.sqlite.connection import READ_STORE, SqliteFile
 from headwater.backends.sqlite.driver import Row, Value
+from headwater.backends.sqlite.row_figures import FIGURES
 from headwater.backends.sqlite.row_plans import TableSql, in_sizes
 from headwater.backends.sqlite.row_reading import RowReader
 from headwater.backends.sqlite.row_writing import READ_STORE_SCHEMA, RowWriter
 from headwater.backends.sqlite.statements import statement
 from headwater.errors import StoreClosed
 from headwater.read_models import ReadModel
+from headwater.read_store.figures import Summary, Summed
 from headwater.read_store.protocol import Changes, Checkpoint
 from headwater.read_store.reader import Reader
+from headwater.read_store.report_statements import finished, summarising
 from headwater.read_store.selection import Selection
 from headwater.read_store.shelf import Shelf
 from headwater.read_store.statements import counting, selecting
@@ -142,6 +145,12 @@ class SqliteReadStore:
         sql, values = counting(self._sql[selection.table], selection)
         ((found,),) = await self._reader.rows(sql, values)
         return int(found)
+
+    async def summarise(self, summary: Summary) -> Summed:
+        """See ``RowSource.summarise``."""
+        self._refuse_if_closed()
+        sql, values = summarising(self._sql[summary.table], FIGURES, summary)
+        return finished(FIGURES, summary, await self._reader.rows(sql, values))
 
     async def stream(self, selection: Selection) -> AsyncGenerator[Any, None]:
         """See ``RowSource.stream``."""

@@ -18,6 +18,7 @@ import apsw
 from headwater.backends.sqlite.connection import SqliteFile, connect
 from headwater.backends.sqlite.driver import Cursor, Row, Value
 from headwater.backends.sqlite.errors import store_error
+from headwater.backends.sqlite.row_figures import add_functions
 from headwater.errors import HeadwaterError, ReadOnlyViolation
 
 T = TypeVar("T")
@@ -150,6 +151,7 @@ class _Lane:
         self.limited = False
         self.spent = 0
         self.connection = connect(file, read_only=True)
+        add_functions(self.connection)
         self.connection.set_progress_handler(self._is_over_budget, _INLINE_STEPS)
 
     def _is_over_budget(self) -> bool:

@@ -1,6 +1,6 @@
 """The suite of the read store's contract, whole. Reads: all modules named ``read_`` and ``row_`` beside it.
 
-Reading order: read_samples, read_backend, row_keeping, row_finding, row_paging.
+Reading order: read_samples, read_backend, row_keeping, row_finding, row_paging, row_reporting.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 from headwater.testing.conformance.row_finding import RowFinding
 from headwater.testing.conformance.row_keeping import RowKeeping
 from headwater.testing.conformance.row_paging import RowPaging
+from headwater.testing.conformance.row_reporting import RowReporting
 
 
-class ReadStoreConformance(RowKeeping, RowFinding, RowPaging):
+class ReadStoreConformance(RowKeeping, RowFinding, RowPaging, RowReporting):
     """Every promise of ``ReadStore``. A backend's test class says its ``capabilities`` and its ``url``."""

@@ -1,0 +1,156 @@
+"""What users declare for reports: rows of figures, each over a group of a read model's rows.
+
+Reads: read_models.py. Read next: read_store/figures.py (how they are computed), queries/reports.py (as a query).
+
+    class Volume(ReportRow[IncidentRow]):
+        month: Annotated[str, Group("opened_at", "month")]
+        priority: Annotated[int, Group()]
+        incidents: Annotated[int, Count()]
+        cost: Annotated[Decimal, Sum("amount")]
+
+A mark without a field means the read model's field of the same name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, dataclass_transform, get_args, get_origin
+
+import msgspec
+
+from headwater.annotations import is_below, is_optional, options, peel
+from headwater.read_models import ReadModel
+from headwater.signatures import is_kind
+
+M = TypeVar("M", bound=ReadModel)
+
+Unit: TypeAlias = Literal["year", "quarter", "month", "week", "day", "hour"]
+UNITS: tuple[Unit, ...] = get_args(Unit)
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Marks a field that rows are grouped by: a field of the read model, or with a ``unit`` the time it falls into.
+
+    The time is taken in UTC, or in the ``zone`` of that name (``"Europe/Rome"``). The marked field says in which form
+    it comes: ``date`` (the first day), ``datetime`` (the beginning), ``str`` (``2016``, ``2016-Q1``, ``2016-02``,
+    ``2016-W09``, ``2016-02-29``, ``2016-02-29T13``), for a year also ``int``. Weeks are those of ISO 8601.
+    """
+
+    field: str | None = None
+    unit: Unit | None = None
+    zone: str | None = None
+
+
+class Count(msgspec.Struct, frozen=True):
+    """Marks a figure: how many rows, or how many with a value in ``field``; ``distinct``: how many different ones."""
+
+    field: str | None = None
+    distinct: bool = False
+
+
+class Sum(msgspec.Struct, frozen=True):
+    """Marks a figure: the sum of a field, exact for whole numbers and Decimals; the sum of nothing is 0."""
+
+    field: str | None = None
+
+
+class Min(msgspec.Struct, frozen=True):
+    """Marks a figure: the lowest value of a field, ``None`` if there is none."""
+
+    field: str | None = None
+
+
+class Max(msgspec.Struct, frozen=True):
+    """Marks a figure: the highest value of a field, ``None`` if there is none."""
+
+    field: str | None = None
+
+
+class Avg(msgspec.Struct, frozen=True):
+    """Marks a figure: the mean of a field's values, ``None`` if there is none. Divided once, from the exact sum."""
+
+    field: str | None = None
+
+
+Mark: TypeAlias = Group | Count | Sum | Min | Max | Avg
+_MARKS = (Group, Count, Sum, Min, Max, Avg)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
+class ReportRow(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
+    """One row of a report over a read model. Every field is marked: ``Group Count Sum Min Max Avg``."""
+
+
+class ReportField(msgspec.Struct, frozen=True):
+    """A field of a report row: its mark, the field of the read model it is about, its type without ``None``."""
+
+    name: str
+    mark: Mark
+    source: str
+    type: Any
+    nullable: bool
+
+
+class ReportShape(msgspec.Struct, frozen=True):
+    """All that is known about a report row's class, before it meets a table."""
+
+    model: type[ReadModel] | None
+    fields: tuple[ReportField, ...]
+    faults: tuple[str, ...]
+
+
+@lru_cache(maxsize=256)
+def report_shape(row: type[ReportRow[Any]]) -> ReportShape:
+    """Read the class of a report's rows once. Faults are collected."""
+    model = _model_of(row)
+    faults: list[str] = []
+    if model is None:
+        faults.append(f"{row.__name__}: say what it sums up: class {row.__name__}(ReportRow[SomeReadModel])")
+    fields: list[ReportField] = []
+    try:
+        for field in msgspec.structs.fields(row):
+            found = marked(field.name, field.type)
+            if isinstance(found, str):
+                faults.append(f"{row.__name__}.{field.name}: {found}")
+            else:
+                fields.append(found)
+    except (NameError, TypeError) as error:
+        faults.append(f"{row.__name__}: its annotations cannot be resolved ({error}); define the types at module level")
+    if not fields and not faults:
+        faults.append(f"{row.__name__} has no field; mark one: Annotated[int, Count()]")
+    return ReportShape(model, tuple(fields), tuple(faults))
+
+
+def marked(name: str, hint: Any) -> ReportField | str:
+    """A field with its one mark, or what is wrong with it."""
+    marks = [mark for mark in peel(hint)[0] if isinstance(mark, _MARKS)]
+    if len(marks) != 1:
+        return "needs one mark of Group, Count, Sum, Min, Max, Avg"
+    (mark,) = marks
+    if fault := next(_mark_faults(mark), None):
+        return fault
+    alternatives = options(hint)
+    if len(alternatives) != 1:
+        return "has several types, where a report needs one"
+    return ReportField(name, mark, mark.field or name, peel(alternatives[0])[1], is_optional(hint))
+
+
+def _mark_faults(mark: Mark) -> Iterator[str]:
+    if isinstance(mark, Group):
+        if mark.unit is not None and mark.unit not in UNITS:
+            yield f"{mark.unit!r} is no unit of time; there are {', '.join(UNITS)}"
+        if mark.zone is not None and mark.unit is None:
+            yield "a zone is for a unit of time"
+    elif isinstance(mark, Count) and mark.distinct and mark.field is None:
+        yield "say of what the different values are counted: Count('field', distinct=True)"
+
+
+def _model_of(row: type[ReportRow[Any]]) -> type[ReadModel] | None:
+    for base in row.__mro__:
+        for generic in getattr(base, "__orig_bases__", ()):
+            arguments = get_args(generic)
+            if arguments and is_below(get_origin(generic), ReportRow) and is_kind(arguments[0], ReadModel):
+                model: type[ReadModel] = arguments[0]
+                return model
+    return None
