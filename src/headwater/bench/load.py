@@ -19,6 +19,7 @@ from headwater.bench.peers import absence, eventsourcing, installed
 from headwater.bench.timing import rate, rate_of_clients, run
 from headwater.bench.workload import AddLine, LineAdded, orders_app
 from headwater.commands.boundaries import Boundary
+from headwater.commands.gathering import GatheredReads
 from headwater.commands.loading import Loader
 
 _SECONDS = 0.5
@@ -71,7 +72,7 @@ async def _loads(url: str, seconds: float, orders: int) -> Sample:
     app = orders_app()
     route = app.wiring.routes[AddLine]
     async with app.open(url) as runtime:
-        loader = Loader(runtime.event_store, app.codec, route.plan)
+        loader = Loader(runtime.event_store, app.codec, route.plan, GatheredReads(runtime.event_store))
         turns = cycle([AddLine(order_id=order_id(number), **LINE) for number in range(orders)])
 
         async def load() -> None:

@@ -20,6 +20,7 @@ from headwater.aggregates import Aggregate
 from headwater.clock import Clock
 from headwater.codec import Codec
 from headwater.commands.boundaries import Boundaries, Boundary
+from headwater.commands.gathering import GatheredReads
 from headwater.commands.handlers import HandlerPlan, messages_of
 from headwater.commands.idempotency import command_hash, first_receipt, key_tag
 from headwater.commands.loading import Loader
@@ -92,7 +93,8 @@ class Executor:
         self._authorise = authorise
         self._boundaries = Boundaries(cache_size)
         self._handlers = {plan.command: plan for plan in handlers}
-        loaders = {route.plan.cls: Loader(store, codec, route.plan) for route in routes.values()}
+        self._reads = reads = GatheredReads(store)
+        loaders = {route.plan.cls: Loader(store, codec, route.plan, reads) for route in routes.values()}
         self._routes = {command: (route, loaders[route.plan.cls]) for command, route in routes.items()}
         names = (*(route.name for route in routes.values()), *(plan.name for plan in self._handlers.values()))
         self._bare_metadata = {name: codec.encode_metadata(Metadata(command=name)) for name in names}
@@ -219,7 +221,7 @@ class Executor:
     async def _first_receipt(self, terms: _Terms) -> Receipt | None:
         if terms.key_query is None:
             return None
-        return await first_receipt(self._store, self._codec, terms.key_query, terms.digest)
+        return await first_receipt(self._reads, self._codec, terms.key_query, terms.digest)
 
 
 class _Terms(msgspec.Struct, frozen=True):

@@ -1,6 +1,6 @@
 """Idempotency: the key becomes a tag, so a repeat finds the first outcome in the log itself.
 
-Reads: event_store/protocol.py, codec.py. Read next: executor.py.
+Reads: gathering.py, codec.py. Read next: executor.py.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 
 from headwater.codec import Codec
+from headwater.commands.gathering import GatheredReads
 from headwater.errors import FieldError, IdempotencyMismatch, InvalidMessage
-from headwater.event_store.protocol import EventQuery, EventStore
+from headwater.event_store.protocol import EventQuery
 from headwater.messages import Command, Receipt, contract_of
 
 _MAX_KEY = 255
@@ -29,12 +30,12 @@ def command_hash(codec: Codec, command: Command) -> str:
     return hashlib.blake2b(body, digest_size=12).hexdigest()
 
 
-async def first_receipt(store: EventStore, codec: Codec, key_query: EventQuery, digest: str) -> Receipt | None:
+async def first_receipt(reads: GatheredReads, codec: Codec, key_query: EventQuery, digest: str) -> Receipt | None:
     """The receipt of the command that already used the key, or ``None``.
 
     Raises ``IdempotencyMismatch`` if that was another command.
     """
-    found = await store.read(key_query)
+    found = await reads.read(key_query)
     if not found.events:
         return None
     last = found.events[-1]

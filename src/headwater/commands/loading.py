@@ -11,6 +11,7 @@ from headwater.aggregates import AggregatePlan
 from headwater.codec import Codec
 from headwater.commands.boundaries import Boundary
 from headwater.commands.fingerprints import fingerprint_of
+from headwater.commands.gathering import GatheredReads
 from headwater.errors import EvolutionError, MessageError
 from headwater.event_store.protocol import EventStore, RecordedEvent, Snapshot
 from headwater.messages import Event
@@ -22,8 +23,9 @@ _log = logging.getLogger("headwater.commands")
 class Loader:
     """Brings a boundary's state up to the log: from a snapshot or from nothing, or by the delta since its baseline."""
 
-    def __init__(self, store: EventStore, codec: Codec, plan: AggregatePlan) -> None:
+    def __init__(self, store: EventStore, codec: Codec, plan: AggregatePlan, reads: GatheredReads) -> None:
         self._store = store
+        self._reads = reads
         self._codec = codec
         self._cls = plan.cls
         self._every = plan.cls.snapshot_every
@@ -40,7 +42,7 @@ class Loader:
             await self._restore(boundary)
         after = boundary.position
         while True:
-            found = await self._store.read(boundary.query, after=after, limit=_PAGE)
+            found = await self._reads.read(boundary.query, after=after, limit=_PAGE)
             self._fold(boundary, found.events)
             if len(found.events) < _PAGE:
                 break
