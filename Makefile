@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench docs campaign campaign-properties campaign-crash clean
+.PHONY: help demo test check format bench docs fines campaign campaign-properties campaign-crash clean
 
 PYTHON ?= python3
 WORKERS ?= 2
@@ -38,6 +38,9 @@ bench: $(BENCH_READY) ## measure against the floors and the peers, on this machi
 docs: $(READY) ## write the generated pages, check links, execute every code block
 	@$(BIN)/python scripts/docs.py
 	@$(BIN)/python -m pytest -q tests/test_docs.py $(ARGS)
+
+fines: $(READY) ## replay 561,470 commands of a fines office into SQLite and PostgreSQL, four processes projecting
+	@$(BIN)/python -m pytest -q --timeout 0 -m campaign tests/fines $(ARGS)
 
 campaign: campaign-properties campaign-crash ## the long runs: many more random histories, and many more crashes
 
