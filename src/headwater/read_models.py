@@ -30,52 +30,44 @@ from msgspec import Meta
 
 from headwater.annotations import class_of, is_below, is_optional, options, peel
 from headwater.messages import Event, Recorded, contract_of
+from headwater.row_marks import Indexed, Join, Key, Searchable
 from headwater.signatures import Parameter, Signature, alternatives, is_kind, leaves, marked_methods, read_signature
+from headwater.words import SIMPLE, stem_of
+
+__all__ = [
+    "LARGEST_PAGE",
+    "RELEVANCE",
+    "EventHandler",
+    "Indexed",
+    "Join",
+    "Key",
+    "KeyOf",
+    "Page",
+    "PageRequest",
+    "Projection",
+    "ProjectionPlan",
+    "ReadModel",
+    "RowNeed",
+    "Searchable",
+    "Sort",
+    "field_key",
+    "key_fields",
+    "language_of",
+    "marked_fields",
+    "on",
+    "projection_plan",
+]
 
 R = TypeVar("R", bound="ReadModel")
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 LARGEST_PAGE = 1_000
+RELEVANCE = "relevance"
+"""What a searched row can be sorted by besides its fields."""
+_MOST_WEIGHTS = 4
 _ON = "__on__"
 _KEY_TYPES = (str, int, bool, bytes, UUID, date, datetime, Enum)
-
-
-class Key:
-    """Marks the field that identifies a row: ``Annotated[str, Key()]``. Several marked fields are one key together."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "Key()"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Key)
-
-    def __hash__(self) -> int:
-        return hash(Key)
-
-
-class Indexed:
-    """Marks a field that is often filtered or sorted by: the read store keeps an index on it.
-
-    ``Indexed("opened_at")`` on ``status`` serves lists that are filtered by status and sorted by ``opened_at``: the
-    index goes on with the named fields.
-    """
-
-    __slots__ = ("then",)
-
-    def __init__(self, *then: str) -> None:
-        self.then = then
-
-    def __repr__(self) -> str:
-        return f"Indexed({', '.join(map(repr, self.then))})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Indexed) and other.then == self.then
-
-    def __hash__(self) -> int:
-        return hash((Indexed, self.then))
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
@@ -86,7 +78,10 @@ class ReadModel(msgspec.Struct, frozen=True, kw_only=True):
 Sort: TypeAlias = Annotated[
     str, Meta(max_length=500, description="Fields to sort by, separated by commas; a minus sign means descending.")
 ]
-"""How to sort: ``"-opened_at,priority"``. Rows that are equal so far follow their key. ``None`` is the lowest value."""
+"""How to sort: ``"-opened_at,priority"``. Rows that are equal so far follow their key. ``None`` is the lowest value.
+
+``relevance`` puts first what a search fits best, and means nothing where nothing is searched.
+"""
 
 
 class PageRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,12 +93,17 @@ class PageRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
-    """Some rows, the cursors of the ``next`` and ``previous`` page if there are any, and the ``total`` if asked for."""
+    """Some rows, the cursors of the ``next`` and ``previous`` page if there are any, and the ``total`` if asked for.
+
+    ``highlights`` are there after a search that asks for them: for each item, by field, the part of the text in which
+    the words were found, as safe HTML with ``<mark>`` around them.
+    """
 
     items: list[T]
     next: str | None = None
     previous: str | None = None
     total: int | None = None
+    highlights: list[dict[str, str]] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Projection(Generic[R]):
@@ -228,6 +228,12 @@ def key_fields(model: type[ReadModel]) -> tuple[str, ...]:
     return tuple(name for name, marks, _ in marked_fields(model) if Key() in marks)
 
 
+def language_of(model: type[ReadModel]) -> str:
+    """The language its texts are searched in."""
+    marks = (mark for _, marks, _ in marked_fields(model) for mark in marks)
+    return next((mark.language for mark in marks if isinstance(mark, Searchable)), SIMPLE)
+
+
 def marked_fields(model: type[ReadModel]) -> Iterator[tuple[str, tuple[Any, ...], Any]]:
     """Each field of a read model: its name, its marks, its type."""
     for field in msgspec.structs.fields(model):
@@ -261,8 +267,29 @@ def _model_faults(model: type[ReadModel]) -> Iterator[str]:
         for mark in marks:
             unknown = set(mark.then) - {known for known, _, _ in listed} if isinstance(mark, Indexed) else ()
             yield from (f"{name}.{field}: {mark!r} names {each!r}, which is no field" for each in sorted(unknown))
+    yield from _search_faults(name, listed)
     if len({field.lower() for field, _, _ in listed}) < len(listed):
         yield f"{name}: two fields differ only in upper and lower case, which SQL columns cannot"
+
+
+def _search_faults(model: str, listed: list[tuple[str, tuple[Any, ...], Any]]) -> Iterator[str]:
+    found = {field: mark for field, marks, _ in listed for mark in marks if isinstance(mark, Searchable)}
+    for field, _, hint in listed:
+        if field in found and [class_of(option) for option in options(hint)] != [str]:
+            yield f"{model}.{field}: only text is searched by its words: Annotated[str, Searchable()]"
+        if found and field.lower() == RELEVANCE:
+            yield f"{model}.{field}: a searched row has a {RELEVANCE} already; call the field something else"
+    if len({mark.language for mark in found.values()}) > 1:
+        yield f"{model}: all its fields are searched in one language, because a search is"
+    if len({mark.weight for mark in found.values()}) > _MOST_WEIGHTS:
+        yield f"{model}: at most {_MOST_WEIGHTS} different weights can be told apart"
+    for field, mark in found.items():
+        if not mark.weight > 0:
+            yield f"{model}.{field}: a weight is greater than 0"
+        try:
+            stem_of(mark.language)
+        except ValueError as error:
+            yield f"{model}.{field}: {error}"
 
 
 def _may_be_key(hint: Any) -> bool:

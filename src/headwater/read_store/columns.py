@@ -14,6 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from typing import Any, Literal, TypeAlias, get_args
 from uuid import UUID
 
@@ -22,13 +23,15 @@ import msgspec
 from headwater.annotations import class_of, is_below, is_optional, options, peel
 from headwater.errors import InvalidFilter, ProjectionError
 from headwater.foreign import decode_foreign, encode_foreign
-from headwater.read_models import Indexed, Key, ReadModel, marked_fields
+from headwater.read_models import Indexed, Key, ReadModel, Searchable, marked_fields
+from headwater.words import indexed_words
 
 Kind: TypeAlias = Literal["integer", "real", "text", "blob"]
 Stored: TypeAlias = int | float | str | bytes | None
 Way: TypeAlias = Callable[[Any], Any]
 
 ORDER_SUFFIX = "__order"
+SEARCH_SUFFIX = "__search"
 _MICROSECOND = timedelta(microseconds=1)
 _LARGEST_INTEGER = (1 << 63) - 1
 _EXPONENT_BIAS = 5_000_000_000
@@ -40,7 +43,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     """One field of a row: its type without ``None``, how it is stored, and the ways there and back if it is changed.
 
     ``order`` makes what the value is compared by, where that is not what is stored. Each of the ``indexes`` goes on
-    with the named fields.
+    with the named fields. ``search`` makes the words of a searched text, which weighs as much as ``weight`` says.
     """
 
     name: str
@@ -53,6 +56,13 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     store: Way | None = None
     load: Way | None = None
     order: Way | None = None
+    weight: float = 0.0
+    search: Way | None = None
+
+    @property
+    def search_name(self) -> str:
+        """The hidden column that holds the words of a searched text."""
+        return self.name + SEARCH_SUFFIX
 
     @property
     def order_name(self) -> str:
@@ -77,7 +87,11 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
         if type(value) is str and self.type is str and value.isascii():
             return value
         if self.is_json:
-            raise InvalidFilter(f"{self.name} holds nested data, which cannot be compared", field=self.name)
+            raise InvalidFilter(
+                f"{self.name} holds nested data, which cannot be compared",
+                remedy="keep what is compared in a field of its own, which the projection fills",
+                field=self.name,
+            )
         try:
             made = self.comparable(_converted(value, self.type))
         except (msgspec.ValidationError, ProjectionError, ValueError) as error:
@@ -100,7 +114,10 @@ def _column(name: str, marks: tuple[Any, ...], hint: Any) -> Column:
     nullable = is_optional(hint)
     if class_of(bare) is Literal:
         nullable = nullable or None in get_args(bare)
-    shape = _shape(bare)
+    shape: dict[str, Any] = _shape(bare)
+    for mark in marks:
+        if isinstance(mark, Searchable):
+            shape |= {"weight": mark.weight, "search": partial(indexed_words, language=mark.language)}
     return Column(
         name=name,
         type=bare,
@@ -119,7 +136,7 @@ def _shape(bare: Any) -> dict[str, Any]:
         shape = _of_values([member.value for member in bare], bare)
         return shape if "is_json" in shape else {**shape, "store": operator.attrgetter("value"), "load": bare}
     found = _SHAPES.get(bare)
-    return found if found is not None else _json(bare)
+    return dict(found) if found is not None else _json(bare)
 
 
 def _of_values(values: list[Any], bare: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from headwater.errors import InvalidCursor
+from headwater.read_store.filters import Alternatives, Requirement
 from headwater.read_store.selection import Selection
 from headwater.read_store.tables import Values
 
@@ -57,8 +58,16 @@ def read_cursor(key: bytes, context: bytes, cursor: str) -> Place:
 def context_of(selection: Selection) -> bytes:
     """What a query is: its table, filters and order, without the place and the size of the page."""
     order: list[Any] = [(term.column.name, term.descending) for term in selection.order]
-    conditions = [(each.column.name, each.operator, each.values) for each in selection.conditions]
-    return _ENCODER.encode((selection.table.name, order, conditions))
+    facts: list[Any] = [selection.table.name, order, [_facts(each) for each in selection.conditions]]
+    if selection.search is not None:
+        facts.append(selection.search)
+    return _ENCODER.encode(facts)
+
+
+def _facts(required: Requirement) -> Any:
+    if isinstance(required, Alternatives):
+        return [[_facts(each) for each in option] for option in required.options]
+    return (required.column.name, required.operator, required.values)
 
 
 def _signature(key: bytes, context: bytes, body: bytes) -> bytes:

@@ -15,7 +15,7 @@ import msgspec
 from headwater.errors import QueryError
 from headwater.read_store.buckets import Offsets, label_of
 from headwater.read_store.columns import Column, Stored
-from headwater.read_store.filters import Condition
+from headwater.read_store.filters import Requirement
 from headwater.read_store.selection import rank
 from headwater.read_store.tables import Table
 from headwater.reports import Unit
@@ -51,7 +51,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Figures over the rows of a table that meet all conditions, for each group of them."""
 
     table: Table
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[Requirement, ...] = ()
     groups: tuple[GroupBy, ...] = ()
     figures: tuple[Figure, ...] = ()
 
@@ -64,7 +64,7 @@ def summarise(summary: Summary, rows: Iterable[Mapping[str, Stored]]) -> Summed:
     """The figures of rows given by their stored columns: the reference. Raises ``QueryError`` for too many groups."""
     members: dict[tuple[Any, ...], list[Mapping[str, Stored]]] = {} if summary.groups else {(): []}
     for row in rows:
-        if all(condition.holds(row[condition.column.order_name]) for condition in summary.conditions):
+        if all(condition.holds(row) for condition in summary.conditions):
             members.setdefault(tuple(_group_key(row, each) for each in summary.groups), []).append(row)
     refuse_many(len(members))
     return [

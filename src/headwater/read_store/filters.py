@@ -1,6 +1,7 @@
 """What ``Reader.where`` understands. Reads: columns.py. Read next: selection.py.
 
     where(status="open", opened_at=Range(monday, sunday), title=Contains("mail"), closed_at=IsNull())
+    where(priority=AnyOf(1, Range(ge=4)), caller=Ne("robot"))
 
 A plain value means "equal". ``None`` (also inside ``Range``, ``In``, ...) means that the filter is not applied, because
 that is what a query's optional field holds when nobody filled it in; ask for missing values with ``IsNull()``.
@@ -8,29 +9,37 @@ that is what a query's optional field holds when nobody filled it in; ask for mi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from typing import Any, Literal, TypeAlias
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 
 from headwater.errors import InvalidFilter
 from headwater.read_store.columns import Column, Stored
 
-Operator: TypeAlias = Literal["eq", "in", "ge", "gt", "le", "lt", "contains", "null", "not null"]
+T = TypeVar("T")
+Operator: TypeAlias = Literal["eq", "ne", "in", "ge", "gt", "le", "lt", "contains", "null", "not null"]
 
 _MOST_VALUES = 1_000
+_MOST_OPTIONS = 32
 _LAST_CHARACTER = 0x10FFFF
 _SURROGATES = range(0xD800, 0xE000)
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
-class Range(msgspec.Struct, frozen=True):
+class Range(msgspec.Struct, Generic[T], frozen=True, forbid_unknown_fields=True):
     """Values from ``ge`` to ``le``, both included: ``Range(a, b)``; ``gt`` and ``lt`` leave the bound itself out."""
 
-    ge: Any = None
-    le: Any = None
-    gt: Any = None
-    lt: Any = None
+    ge: T | None = None
+    le: T | None = None
+    gt: T | None = None
+    lt: T | None = None
+
+
+class Ne(msgspec.Struct, frozen=True):
+    """Any other value than this one, or no value at all."""
+
+    value: Any
 
 
 class In(msgspec.Struct, frozen=True):
@@ -57,6 +66,18 @@ class IsNull(msgspec.Struct, frozen=True):
     wanted: bool | None = True
 
 
+class AnyOf:
+    """At least one of these filters: ``priority=AnyOf(1, Range(ge=4), IsNull())``. Those that are ``None`` are none."""
+
+    __slots__ = ("filters",)
+
+    def __init__(self, *filters: Any) -> None:
+        self.filters = filters
+
+    def __repr__(self) -> str:
+        return f"AnyOf({', '.join(map(repr, self.filters))})"
+
+
 class Condition(msgspec.Struct, frozen=True):
     """One comparison of a column with values as they are stored."""
 
@@ -64,14 +85,31 @@ class Condition(msgspec.Struct, frozen=True):
     operator: Operator
     values: tuple[Stored, ...] = ()
 
-    def holds(self, value: Stored) -> bool:
-        """Whether a stored value meets it. This is the reference for what a backend's SQL does."""
+    def holds(self, values: Mapping[str, Stored]) -> bool:
+        """Whether a row, given by its stored columns, meets it. The reference for what a backend's SQL does."""
+        value = values[self.column.order_name]
         if self.operator in ("null", "not null"):
             return (value is None) == (self.operator == "null")
-        return value is not None and _TESTS[self.operator](value, self.values)
+        if value is None:
+            return self.operator == "ne"
+        return _TESTS[self.operator](value, self.values)
 
 
-def conditions_of(column: Column, wanted: Any) -> Iterator[Condition]:
+class Alternatives(msgspec.Struct, frozen=True):
+    """At least one of the alternatives holds, each of which is several conditions that hold together."""
+
+    options: tuple[tuple[Requirement, ...], ...]
+
+    def holds(self, values: Mapping[str, Stored]) -> bool:
+        """Whether a row, given by its stored columns, meets one."""
+        return any(all(each.holds(values) for each in option) for option in self.options)
+
+
+Requirement: TypeAlias = "Condition | Alternatives"
+"""What rows are asked to meet."""
+
+
+def conditions_of(column: Column, wanted: Any) -> Iterator[Requirement]:
     """The conditions of one filter. Raises ``InvalidFilter``."""
     if wanted is None or wanted is msgspec.UNSET:
         return
@@ -82,7 +120,29 @@ def conditions_of(column: Column, wanted: Any) -> Iterator[Condition]:
         yield from make(column, wanted)
 
 
-def _range(column: Column, wanted: Range) -> Iterator[Condition]:
+def either(options: Iterable[Iterable[Requirement]]) -> Iterator[Requirement]:
+    """One requirement that any of the options meets; none if one of them asks for nothing."""
+    listed = tuple(tuple(option) for option in options)
+    if len(listed) > _MOST_OPTIONS:
+        raise InvalidFilter(f"at most {_MOST_OPTIONS} alternatives, not {len(listed)}")
+    if all(listed):
+        yield listed[0][0] if len(listed) == len(listed[0]) == 1 else Alternatives(listed)
+
+
+def _any_of(column: Column, wanted: AnyOf) -> Iterator[Requirement]:
+    given = [each for each in wanted.filters if each is not None]
+    if given:
+        yield from either(conditions_of(column, each) for each in given)
+    elif not wanted.filters:
+        yield Condition(column, "in")
+
+
+def _ne(column: Column, wanted: Ne) -> Iterator[Condition]:
+    if wanted.value is not None:
+        yield Condition(column, "ne", (column.bind(wanted.value),))
+
+
+def _range(column: Column, wanted: Range[Any]) -> Iterator[Condition]:
     bounds: tuple[tuple[Operator, Any], ...] = (
         ("ge", wanted.ge),
         ("le", wanted.le),
@@ -140,7 +200,9 @@ def _after_all_with(prefix: str) -> str | None:
     return kept[:-1] + chr(_SURROGATES.stop if following in _SURROGATES else following)
 
 
-_MAKERS: dict[type, Callable[[Column, Any], Iterator[Condition]]] = {
+_MAKERS: dict[type, Callable[[Column, Any], Iterator[Requirement]]] = {
+    AnyOf: _any_of,
+    Ne: _ne,
     Range: _range,
     In: _in,
     Prefix: _prefix,
@@ -149,6 +211,7 @@ _MAKERS: dict[type, Callable[[Column, Any], Iterator[Condition]]] = {
 }
 _TESTS: dict[str, Callable[[Any, tuple[Any, ...]], bool]] = {
     "eq": lambda value, wanted: value == wanted[0],
+    "ne": lambda value, wanted: value != wanted[0],
     "in": lambda value, wanted: value in wanted,
     "ge": lambda value, wanted: value >= wanted[0],
     "gt": lambda value, wanted: value > wanted[0],

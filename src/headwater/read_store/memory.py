@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from headwater.errors import StoreClosed
-from headwater.read_models import ReadModel
+from headwater.read_models import RELEVANCE, ReadModel
+from headwater.read_store.columns import Stored
 from headwater.read_store.figures import Summary, Summed, summarise
 from headwater.read_store.protocol import Changes, Checkpoint
 from headwater.read_store.reader import Reader
@@ -94,7 +95,7 @@ class MemoryReadStore:
 
     def reader(self, model: type[R]) -> Reader[R]:
         """See ``ReadStore.reader``."""
-        return Reader(self, self._shelf.table_of(model))
+        return Reader(self, self._shelf.view_of(model))
 
     async def get(self, table: Table, key: RowKey) -> Any | None:
         """See ``RowSource.get``."""
@@ -104,8 +105,7 @@ class MemoryReadStore:
 
     async def select(self, selection: Selection) -> list[Any]:
         """See ``RowSource.select``."""
-        table = selection.table
-        return [self._row(table, values) for values in self._selected(selection)[: selection.limit]]
+        return [_item(selection, found) for found in self._selected(selection)[: selection.limit]]
 
     async def count(self, selection: Selection) -> int:
         """See ``RowSource.count``."""
@@ -120,23 +120,36 @@ class MemoryReadStore:
 
     async def stream(self, selection: Selection) -> AsyncGenerator[Any, None]:
         """See ``RowSource.stream``."""
-        for values in self._selected(selection)[: selection.limit]:
-            yield self._row(selection.table, values)
+        for found in self._selected(selection)[: selection.limit]:
+            yield _item(selection, found)
 
     async def close(self) -> None:
         """See ``ReadStore.close``."""
         self._closed = True
 
-    def _selected(self, selection: Selection) -> list[Values]:
+    def _selected(self, selection: Selection) -> list[dict[str, Stored]]:
         self._refuse_if_closed()
-        names = selection.table.names
-        found = [
-            v for v in self._rows[selection.table.name].values() if selection.meets(dict(zip(names, v, strict=True)))
-        ]
+        rows = self._rows[selection.table.name].values()
+        found = [each for each in (self._found(selection, values) for values in rows) if each is not None]
         for term in reversed(selection.order):  # sorting is stable, so the last term goes first
-            at = names.index(term.column.order_name)
-            found.sort(key=lambda values: rank(values[at]), reverse=term.descending)
+            name = term.column.order_name
+            found.sort(key=lambda values: rank(values[name]), reverse=term.descending)
         return found
+
+    def _found(self, selection: Selection, row: Values) -> dict[str, Stored] | None:
+        """A row by its stored columns, with those of the rows beside it, if it is selected."""
+        table, search = selection.table, selection.search
+        values = dict(zip(table.names, row, strict=True))
+        if search is not None:
+            values[RELEVANCE] = search.relevance(table.searched, values)
+            if values[RELEVANCE] is None:
+                return None
+        for join in selection.joins:
+            key = [values[field.name] for field in join.fields]
+            nothing = (None,) * len(join.table.names)
+            other = self._rows[join.table.name].get(tuple(key) if len(key) > 1 else key[0], nothing)
+            values |= {f"{join.name}.{name}": value for name, value in zip(join.table.names, other, strict=True)}
+        return values if selection.meets(values) else None
 
     def _row(self, table: Table, values: Values) -> Any:
         return table.row_of(values[: len(table.columns)])
@@ -144,3 +157,9 @@ class MemoryReadStore:
     def _refuse_if_closed(self) -> None:
         if self._closed:
             raise StoreClosed("the read store is closed", remedy="open it again")
+
+
+def _item(selection: Selection, values: dict[str, Stored]) -> Any:
+    reading = selection.reading
+    names = [c.name for c in selection.table.columns] if reading is None else reading.names
+    return selection.made(tuple(values[name] for name in names))

@@ -11,57 +11,106 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any, Generic, TypeVar
 
+import msgspec
+from msgspec.structs import replace
+
 from headwater.errors import InvalidFilter
-from headwater.read_models import LARGEST_PAGE, Page, PageRequest, ReadModel
+from headwater.read_models import LARGEST_PAGE, RELEVANCE, Page, PageRequest, ReadModel
 from headwater.read_store.cursor import Place, context_of, read_cursor, write_cursor
-from headwater.read_store.filters import Condition
+from headwater.read_store.filters import Condition, Requirement
+from headwater.read_store.highlighting import highlights_of
 from headwater.read_store.reporting import report_of
-from headwater.read_store.selection import Selection, Term, conditions_for, order_of
+from headwater.read_store.searching import Search, search_of
+from headwater.read_store.selection import Selection, alternatives_for, conditions_for, order_of, unknown_field
 from headwater.read_store.source import RowSource
 from headwater.read_store.tables import Table, Values
+from headwater.read_store.views import Reading, View, reading_of
 from headwater.reports import ReportRow
 
 R = TypeVar("R", bound=ReadModel)
 V = TypeVar("V", bound=ReportRow[Any])
 _FIRST_PAGE = PageRequest()
+_BEST_FIRST = RELEVANCE
 
 
 class Reader(Generic[R]):
     """The rows of one read model, those that the filters leave, in the order asked for (default: by key)."""
 
-    __slots__ = ("_conditions", "_order", "_store", "_table")
+    __slots__ = ("_conditions", "_fields", "_highlight", "_search", "_sort", "_store", "_view")
 
     def __init__(
         self,
         store: RowSource,
-        table: Table,
-        conditions: tuple[Condition, ...] = (),
-        order: tuple[Term, ...] = (),
+        view: Table | View,
+        conditions: tuple[Requirement, ...] = (),
+        sort: str | None = None,
+        search: Search | None = None,
+        fields: tuple[str, ...] = (),
+        *,
+        highlight: bool = False,
     ) -> None:
         self._store = store
-        self._table = table
+        self._view = view
         self._conditions = conditions
-        self._order = order
+        self._sort = sort
+        self._search = search
+        self._fields = fields
+        self._highlight = highlight
 
     # -- what to read
 
     def where(self, **filters: Any) -> Reader[R]:
-        """Only rows that meet all filters: a plain value means "equal"; see ``Range In Prefix Contains IsNull``.
+        """Only rows that meet all filters: a plain value means "equal"; else ``Range In Prefix Contains Ne AnyOf``.
 
-        A filter that is ``None`` is not applied. Raises ``UnknownField``, ``InvalidFilter``.
+        A filter that is ``None`` is not applied; see ``IsNull``. Raises ``UnknownField``, ``InvalidFilter``.
         """
-        return Reader(self._store, self._table, self._conditions + conditions_for(self._table, filters), self._order)
+        return self._with(conditions=self._conditions + conditions_for(self._view, filters))
+
+    def where_any(self, **filters: Any) -> Reader[R]:
+        """Only rows that meet at least one of the filters. Raises ``UnknownField``, ``InvalidFilter``."""
+        return self._with(conditions=self._conditions + alternatives_for(self._view, filters))
+
+    def search(self, text: str | None, *, highlight: bool = False) -> Reader[R]:
+        """Only rows with all these words in their ``Searchable`` fields, best first unless ``sort`` says otherwise.
+
+        ``pri*`` is a beginning, ``"paper jam"`` words in a row, ``-toner`` must be absent. Blank text searches nothing.
+        With ``highlight`` a page says where the words were found. Raises ``InvalidFilter``.
+        """
+        if not self._view.searched:
+            name = self._view.model.__name__
+            raise InvalidFilter(f"{name} has no field to search", remedy="mark one: Annotated[str, Searchable()]")
+        found = None if text is None else search_of(text, self._view.language)
+        return self if found is None else self._with(search=found, highlight=highlight)
 
     def sort(self, sort: str) -> Reader[R]:
-        """In this order: ``"-opened_at,priority"``. Raises ``UnknownField``, ``InvalidFilter``."""
-        return Reader(self._store, self._table, self._conditions, order_of(self._table, sort))
+        """In this order: ``"-opened_at,priority"``, or ``"relevance"``. Raises ``UnknownField``, ``InvalidFilter``."""
+        order_of(self._view, sort, searched=True)  # says at once what is wrong with it
+        return self._with(sort=sort)
+
+    def only(self, *fields: str) -> Reader[R]:
+        """Only these fields are read; the others of each row are ``msgspec.UNSET``, and absent in JSON.
+
+        Raises ``UnknownField``.
+        """
+        known = self._view.model.__struct_fields__
+        for name in fields:
+            if name not in known:
+                raise unknown_field(self._view.model.__name__, name, "read", *known)
+        return self._with(fields=tuple(dict.fromkeys(fields)))
 
     # -- reading
 
     async def get(self, key: Any) -> R | None:
         """The row of that key (a tuple for a key of several fields), whatever the filters. Raises ``InvalidFilter``."""
-        row: R | None = await self._store.get(self._table, self._table.bound_key(key))
-        return row
+        view = self._view
+        if isinstance(view, Table) and not self._fields:
+            row: R | None = await self._store.get(view, view.bound_key(key))
+            return row
+        table = view if isinstance(view, Table) else view.table
+        bound = table.bound_key(key)
+        parts = bound if bound.__class__ is tuple else (bound,)
+        same = tuple(Condition(column, "eq", (part,)) for column, part in zip(table.keys, parts, strict=True))
+        return await Reader[R](self._store, view, same, fields=self._fields).first()
 
     async def page(self, request: PageRequest = _FIRST_PAGE) -> Page[R]:
         """One page, with the cursors of its neighbours. Raises ``InvalidCursor``, ``InvalidFilter``."""
@@ -71,19 +120,20 @@ class Reader(Generic[R]):
         context = context_of(whole)
         key = self._store.cursor_key
         place = read_cursor(key, context, request.cursor) if request.cursor is not None else None
-        rows = await self._store.select(_from(whole, place, request.size + 1))
-        more = len(rows) > request.size
-        del rows[request.size :]
+        found = await self._store.select(_from(whole, place, request.size + 1))
+        more = len(found) > request.size
+        del found[request.size :]
         backwards = place is not None and place.backwards
         if backwards:
-            rows.reverse()
-        following = bool(rows) and (more or backwards)
-        preceding = bool(rows) and (more if backwards else place is not None)
+            found.reverse()
+        following = bool(found) and (more or backwards)
+        preceding = bool(found) and (more if backwards else place is not None)
         return Page(
-            rows,
-            write_cursor(key, context, _sort_values(whole, rows[-1]), backwards=False) if following else None,
-            write_cursor(key, context, _sort_values(whole, rows[0]), backwards=True) if preceding else None,
+            items := _rows(whole, found),
+            write_cursor(key, context, _place_of(whole, found[-1]), backwards=False) if following else None,
+            write_cursor(key, context, _place_of(whole, found[0]), backwards=True) if preceding else None,
             await self._store.count(whole) if request.total else None,
+            self._highlights(items) if self._highlight else msgspec.UNSET,
         )
 
     async def count(self) -> int:
@@ -117,12 +167,40 @@ class Reader(Generic[R]):
         ``zone`` names the time zone of groups that name none (default: UTC). Raises ``ContractError`` if the class does
         not fit the read model, ``UnknownField``, ``InvalidFilter``, ``QueryError`` for more than 100,000 groups.
         """
-        report = report_of(row, self._table, zone)
+        if self._search is not None or isinstance(self._view, View):
+            raise InvalidFilter(
+                "a report is about rows as they are stored, without a search, and without others beside"
+            )
+        report = report_of(row, self._view, zone)
         return report.rows(await self._store.summarise(report.summary(self._conditions)), sort, limit)
 
+    # -- inside
+
+    def _with(self, **changes: Any) -> Reader[R]:
+        return Reader[R](
+            self._store,
+            self._view,
+            changes.get("conditions", self._conditions),
+            changes.get("sort", self._sort),
+            changes.get("search", self._search),
+            changes.get("fields", self._fields),
+            highlight=changes.get("highlight", self._highlight),
+        )
+
     def _selection(self, limit: int | None = None) -> Selection:
-        order = self._order or order_of(self._table, "")
-        return Selection(table=self._table, conditions=self._conditions, order=order, limit=limit)
+        view = self._view
+        order = order_of(view, _BEST_FIRST if self._sort is None else self._sort, searched=self._search is not None)
+        table = view if isinstance(view, Table) else view.table
+        whole = Selection(table=table, conditions=self._conditions, order=order, limit=limit, search=self._search)
+        if isinstance(view, View):
+            whole = replace(whole, joins=view.joins, reading=view.reading)
+        return replace(whole, reading=reading_of(view, self._fields)) if self._fields else whole
+
+    def _highlights(self, rows: list[R]) -> list[dict[str, str]]:
+        view, search = self._view, self._search
+        if search is None:
+            return [{} for _ in rows]
+        return [highlights_of(row, view.searched, view.language, search) for row in rows]
 
 
 def _from(whole: Selection, place: Place | None, limit: int) -> Selection:
@@ -131,8 +209,33 @@ def _from(whole: Selection, place: Place | None, limit: int) -> Selection:
     if place is not None and place.backwards:
         order = tuple(term.reversed() for term in order)
     after = None if place is None else place.values
-    return Selection(table=whole.table, conditions=whole.conditions, order=order, after=after, limit=limit)
+    reading = whole.reading
+    if _is_placed(whole):  # a row may lack what its place consists of
+        if reading is None:
+            reading = Reading(tuple(column.name for column in whole.table.columns), whole.table.row_of)
+        reading = reading.placed(term.column.order_name for term in whole.order)
+    return Selection(
+        table=whole.table,
+        conditions=whole.conditions,
+        order=order,
+        after=after,
+        limit=limit,
+        search=whole.search,
+        joins=whole.joins,
+        reading=reading,
+    )
 
 
-def _sort_values(whole: Selection, row: Any) -> Values:
-    return tuple(term.column.comparable(getattr(row, term.column.name)) for term in whole.order)
+def _is_placed(whole: Selection) -> bool:
+    return whole.reading is not None or whole.search is not None
+
+
+def _rows(whole: Selection, found: list[Any]) -> list[Any]:
+    return [row for row, _ in found] if _is_placed(whole) else found
+
+
+def _place_of(whole: Selection, found: Any) -> Values:
+    if _is_placed(whole):
+        place: Values = found[1]
+        return place
+    return tuple(term.column.comparable(getattr(found, term.column.name)) for term in whole.order)

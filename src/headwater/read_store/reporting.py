@@ -21,7 +21,7 @@ from headwater.errors import ContractError, InvalidFilter, UnknownField
 from headwater.read_store.buckets import bucket_loader, offsets_of
 from headwater.read_store.columns import Column
 from headwater.read_store.figures import Figure, GroupBy, Summary, Summed
-from headwater.read_store.filters import Condition
+from headwater.read_store.filters import Requirement
 from headwater.read_store.tables import Table
 from headwater.reports import Avg, Count, Group, Max, Min, ReportField, ReportRow, ReportShape, Sum, report_shape
 
@@ -55,7 +55,7 @@ class Report:
         self._names = [part.name for part in parts]
         self._group_names = [part.name for part in parts if isinstance(part.asked[0], GroupBy)]
 
-    def summary(self, conditions: tuple[Condition, ...]) -> Summary:
+    def summary(self, conditions: tuple[Requirement, ...]) -> Summary:
         """What to ask the store for."""
         return Summary(table=self._table, conditions=conditions, groups=self._groups, figures=self._figures)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from headwater.errors import UnknownMessage
 from headwater.read_models import ReadModel
 from headwater.read_store.tables import Table
+from headwater.read_store.views import Joined, View, base_of, is_view, joins_of
 
 
 class Shelf:
@@ -16,11 +17,13 @@ class Shelf:
     def __init__(self) -> None:
         self.tables: tuple[Table, ...] = ()
         self._by_model: dict[type[ReadModel], Table] = {}
+        self._views: dict[type[ReadModel], View] = {}
 
     def fill(self, tables: Iterable[Table]) -> None:
         """These tables, and no others."""
         self.tables = tuple(tables)
         self._by_model = {table.model: table for table in self.tables}
+        self._views = {}
 
     def table_of(self, model: type[ReadModel]) -> Table:
         """The table of a read model. Raises ``UnknownMessage`` if no prepared projection fills it."""
@@ -31,3 +34,17 @@ class Shelf:
                 "projected read model", model.__name__, *difflib.get_close_matches(model.__name__, known, 1)
             )
         return table
+
+    def view_of(self, model: type[ReadModel]) -> Table | View:
+        """What shows the rows of a read model: its table, or a view of it if it has others beside it."""
+        if not is_view(model):
+            return self.table_of(model)
+        found = self._views.get(model)
+        if found is None:
+            table = self.table_of(base_of(model))
+            joins = [
+                Joined(name, self.table_of(other), tuple(table.column[field] for field in join.fields))
+                for name, join, other in joins_of(model)
+            ]
+            found = self._views[model] = View(model, table, joins)
+        return found

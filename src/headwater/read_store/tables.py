@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Any, TypeAlias
 
 import msgspec
 
 from headwater.errors import InvalidFilter, ProjectionError
-from headwater.read_models import ProjectionPlan, ReadModel
+from headwater.read_models import ProjectionPlan, ReadModel, language_of
 from headwater.read_store.columns import Column, Stored, columns_of
 
 Values: TypeAlias = tuple[Stored, ...]
@@ -24,6 +24,8 @@ RowKey: TypeAlias = Any
 
 _LONGEST_NAME = 48
 _WORDS_ONLY = ("title", "description")
+_WORDS_REVISION = 1
+"""Raise it when texts give other words than before: what is stored is then built anew."""
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NOT_PLAIN = re.compile(r"[^a-z0-9_]+")
 
@@ -31,7 +33,8 @@ _NOT_PLAIN = re.compile(r"[^a-z0-9_]+")
 class Table:
     """Where the rows of a read model stand, for one version of the projection that fills them.
 
-    ``names`` are all stored columns: those of the fields, then the hidden ones that Decimals are sorted by.
+    ``names`` are all stored columns: those of the fields, then the hidden ones that Decimals are sorted by, then those
+    with the words of ``searched`` texts, in the ``language`` that they are searched in.
     """
 
     def __init__(self, projection: str, version: int, model: type[ReadModel]) -> None:
@@ -42,14 +45,21 @@ class Table:
         self.columns = columns_of(model)
         self.column = {column.name: column for column in self.columns}
         self.keys = tuple(column for column in self.columns if column.is_key)
-        self.names = (*(c.name for c in self.columns), *(c.order_name for c in self.columns if c.order is not None))
+        self.searched = tuple(column for column in self.columns if column.search is not None)
+        self.weights = tuple(sorted({column.weight for column in self.searched}, reverse=True))
+        self.language = language_of(model)
+        self.names = (
+            *(c.name for c in self.columns),
+            *(c.order_name for c in self.columns if c.order is not None),
+            *(c.search_name for c in self.searched),
+        )
         self.values_of: Callable[[Any], Values] = _taker(self.columns)
-        self.row_of: Callable[[Any], Any] = _maker(model, self.columns)
+        self.row_of: Callable[[Any], Any] = row_maker(model, self.columns)
         self.row_key: Callable[[Any], RowKey] = _keyer(self.keys)
         self.key_of: Callable[[Values], RowKey] = operator.itemgetter(
             *map(self.names.index, (k.name for k in self.keys))
         )
-        self.fingerprint = _fingerprint(self.columns)
+        self.fingerprint = self._fingerprint()
 
     def stored_key(self, key: Any) -> RowKey:
         """A key as handlers give it (one value, or a tuple of values), as it is stored.
@@ -74,6 +84,14 @@ class Table:
         if parts is None:
             raise InvalidFilter(f"{key!r} is no key of {self.model.__name__}, which is a tuple ({self._key_names()})")
         return tuple(column.bind(part) for column, part in zip(self.keys, parts, strict=True))
+
+    def _fingerprint(self) -> str:
+        """Changes exactly when stored rows can no longer be read, or searched, as rows of the model."""
+        facts: list[Any] = [[c.name, c.kind, c.nullable, c.is_key, _type_fact(c)] for c in self.columns]
+        if self.searched:
+            facts.append([_WORDS_REVISION, self.language])
+            facts += [[column.name, self.weights.index(column.weight)] for column in self.searched]
+        return blake2b(msgspec.json.encode(facts), digest_size=12).hexdigest()
 
     def _parts(self, key: Any) -> tuple[Any, ...] | None:
         return key if key.__class__ is tuple and len(key) == len(self.keys) else None
@@ -104,6 +122,7 @@ def _taker(columns: Sequence[Column]) -> Callable[[Any], Values]:
     known: dict[str, Any] = {}
     ways = [(c, f"store_{c.name}", c.store) for c in columns]
     ways += [(c, f"order_{c.name}", c.order) for c in columns if c.order is not None]
+    ways += [(c, f"search_{c.name}", c.search) for c in columns if c.search is not None]
     parts = [_part(known, f"row.{c.name}", name, way, nullable=c.nullable) for c, name, way in ways]
     made: Callable[[Any], Values] = _compiled(f"def made(row):\n    return ({', '.join(parts)},)\n", known)
     return made
@@ -117,15 +136,27 @@ def _keyer(keys: Sequence[Column]) -> Callable[[Any], RowKey]:
     return made
 
 
-def _maker(model: type[ReadModel], columns: Sequence[Column]) -> Callable[[Any], Any]:
-    """Compile ``values -> row``."""
+def row_maker(
+    model: type[ReadModel], columns: Sequence[Column], joins: Sequence[tuple[str, Table]] = ()
+) -> Callable[[Any], Any]:
+    """Compile ``values -> row``: those of the columns, then for each join those of the other table's row.
+
+    No row stands beside where the first part of its key is NULL.
+    """
     known: dict[str, Any] = {"model": model}
-    taken = ", ".join(f"v{number}" for number in range(len(columns)))
+    value = "v[{}]" if joins else "v{}"  # taken apart at once where all are single values
     parts = [
-        f"{column.name}={_part(known, f'v{number}', f'load_{column.name}', column.load, nullable=column.nullable)}"
-        for number, column in enumerate(columns)
+        f"{c.name}={_part(known, value.format(number), f'load_{c.name}', c.load, nullable=c.nullable)}"
+        for number, c in enumerate(columns)
     ]
-    source = f"def made(values):\n    {taken}, = values\n    return model({', '.join(parts)})\n"
+    at = len(columns)
+    for name, table in joins:
+        known[f"row_{name}"] = table.row_of
+        key, end = at + table.columns.index(table.keys[0]), at + len(table.columns)
+        parts.append(f"{name}=None if v[{key}] is None else row_{name}(v[{at}:{end}])")
+        at = end
+    taken = "v" if joins else "".join(f"v{number}, " for number in range(len(columns)))
+    source = f"def made(values):\n    {taken} = values\n    return model({', '.join(parts)})\n"
     made: Callable[[Any], Any] = _compiled(source, known)
     return made
 
@@ -141,12 +172,6 @@ def _compiled(source: str, known: dict[str, Any]) -> Any:
     """The function ``made`` of the source, which consists of field names (identifiers, by Python's own rules)."""
     exec(source, known)  # noqa: S102  no value of a user is in it
     return known["made"]
-
-
-def _fingerprint(columns: Iterable[Column]) -> str:
-    """Changes exactly when stored rows can no longer be read as rows of the model."""
-    facts = [[c.name, c.kind, c.nullable, c.is_key, _type_fact(c)] for c in columns]
-    return blake2b(msgspec.json.encode(facts), digest_size=12).hexdigest()
 
 
 def _type_fact(column: Column) -> Any:

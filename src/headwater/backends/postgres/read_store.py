@@ -117,7 +117,7 @@ class PostgresReadStore:
 
     def reader(self, model: type[R]) -> Reader[R]:
         """See ``ReadStore.reader``."""
-        return Reader(self, self._shelf.table_of(model))
+        return Reader(self, self._shelf.view_of(model))
 
     async def get(self, table: Table, key: RowKey) -> Any | None:
         """See ``RowSource.get``."""
@@ -131,7 +131,7 @@ class PostgresReadStore:
         """See ``RowSource.select``."""
         self._refuse_if_closed()
         sql, values = selecting(self._sql[selection.table], storable(selection))
-        return list(map(selection.table.row_of, await self._reader.rows(sql, values)))
+        return list(map(selection.made, await self._reader.rows(sql, values)))
 
     async def count(self, selection: Selection) -> int:
         """See ``RowSource.count``."""
@@ -150,7 +150,7 @@ class PostgresReadStore:
         """See ``RowSource.stream``."""
         self._refuse_if_closed()
         sql, values = selecting(self._sql[selection.table], storable(selection))
-        rows = self._reader.stream(sql, values, selection.table.row_of)
+        rows = self._reader.stream(sql, values, selection.made)
         try:
             async for row in rows:
                 yield row

@@ -7,6 +7,7 @@ one array for each column, so that a statement serves any number of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import count
 from typing import Any, TypeVar
@@ -15,7 +16,8 @@ import msgspec
 
 from headwater.read_store.columns import Column, Stored
 from headwater.read_store.figures import Summary
-from headwater.read_store.filters import Condition
+from headwater.read_store.filters import Alternatives, Condition, Requirement
+from headwater.read_store.searching import Phrase, Search
 from headwater.read_store.selection import Selection
 from headwater.read_store.statements import Dialect, TableNames, indexes_of, quoted
 from headwater.read_store.tables import RowKey, Table, Values
@@ -27,6 +29,14 @@ _LONGEST_NAME = 63
 _KEPT_OF_NAME = 50
 _TAKEN = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 _NUL = "\0"
+_VECTOR = "search__vector"
+_LETTERS = "ABCD"
+_BY_LENGTH = 1
+"""Of ``ts_rank``: what is found in a long text counts less."""
+_GAP = 8
+_LAST_PLACE, _MOST_PLACES = 16_000, 255
+_MOST_VECTOR_BYTES, _ENTRY_BYTES = 700_000, 16
+"""What PostgreSQL takes: places up to 16,383 in a text, 256 of a word, 1 MB in all."""
 _CUT = {"ge": "gt", "gt": "gt", "le": "le", "lt": "le"}
 
 
@@ -65,10 +75,11 @@ class TableSql(TableNames):
     """The statements of one table. ``put`` binds an array for each column, ``load`` and ``delete`` one for each key."""
 
     def __init__(self, table: Table, schema: str) -> None:
-        super().__init__(table, POSTGRES, f"{quoted(schema)}.{_identifier(table.name)}")
+        super().__init__(table, POSTGRES, f"{quoted(schema)}.")
         self._schema = quoted(schema)
         stored = [(column.name, column) for column in table.columns]
         self.stored = stored + [(column.order_name, column) for column in table.columns if column.order is not None]
+        self._letters = tuple(_LETTERS[table.weights.index(column.weight)] for column in table.searched)
         self.create = self._create()
         self.indexes = dict(self._indexes())
         self.drop = f"DROP TABLE IF EXISTS {self.name}"
@@ -79,6 +90,7 @@ class TableSql(TableNames):
 
     def _create(self) -> str:
         columns = ", ".join(_definition(name, column) for name, column in self.stored)
+        columns += f", {_VECTOR} tsvector NOT NULL" if self.table.searched else ""
         return f"CREATE TABLE {self.name} ({columns}, PRIMARY KEY ({', '.join(self.key)}))"
 
     def _indexes(self) -> Iterator[tuple[str, str]]:
@@ -87,6 +99,9 @@ class TableSql(TableNames):
             name = shortened(plain)
             listed = (POSTGRES.ordered(each.order_name, descending=False, nullable=each.nullable) for each in columns)
             yield name, f"CREATE INDEX {quoted(name)} ON {self.name} ({', '.join(listed)})"
+        if self.table.searched:
+            name = shortened(f"ix_{self.table.name}_{_VECTOR}")
+            yield name, f"CREATE INDEX {quoted(name)} ON {self.name} USING gin ({_VECTOR})"
 
     def dropping_index(self, name: str) -> str:
         """The statement that drops an index of this table."""
@@ -95,10 +110,16 @@ class TableSql(TableNames):
     def _put(self) -> str:
         names = [_identifier(name) for name, _ in self.stored]
         arrays = ", ".join(f"${number}::{_array(name, col)}" for number, (name, col) in enumerate(self.stored, 1))
+        given, named = "*", ""
+        if self.table.searched:
+            arrays += f", ${len(names) + 1}::text[]"
+            names.append(_VECTOR)
+            numbered = ", ".join(f"c{number}" for number, _ in enumerate(names))
+            given, named = f"{numbered}::tsvector", f" AS given ({numbered})"
         changed = [f"{name} = EXCLUDED.{name}" for name in names if name not in self.key]
         otherwise = f"UPDATE SET {', '.join(changed)}" if changed else "NOTHING"
         return (
-            f"INSERT INTO {self.name} ({', '.join(names)}) SELECT * FROM unnest({arrays})"  # noqa: S608
+            f"INSERT INTO {self.name} ({', '.join(names)}) SELECT {given} FROM unnest({arrays}){named}"  # noqa: S608
             f" ON CONFLICT ({', '.join(self.key)}) DO {otherwise}"
         )
 
@@ -122,7 +143,25 @@ class TableSql(TableNames):
 
     def rows(self, puts: Sequence[Values]) -> Iterable[Sequence[Stored]]:
         """Rows as the arrays to bind."""
-        return map(list, zip(*puts, strict=True))
+        columns = list(map(list, zip(*puts, strict=True)))
+        if not self.table.searched:
+            return columns
+        width = len(self.stored)
+        vectors = [_vector(self._letters, texts) for texts in zip(*columns[width:], strict=True)]
+        return [*columns[:width], vectors]
+
+    def searched(self, search: Search, *, is_ranked: bool) -> tuple[str, list[Stored]]:
+        """See ``TableNames.searched``."""
+        if search.is_empty:
+            return f"(SELECT *{', 0.0::float8 AS relevance' if is_ranked else ''} FROM {self.name} WHERE FALSE)", []  # noqa: S608
+        wanted, found = _query(search), f"FROM {self.name} WHERE {_VECTOR} @@ ?::text::tsquery"
+        if not is_ranked:
+            return f"(SELECT * {found})", [wanted]
+        largest = self.table.weights[0]
+        weights = [weight / largest for weight in self.table.weights] + [0.0] * len(_LETTERS)
+        listed = ", ".join(map(repr, reversed(weights[: len(_LETTERS)])))
+        rank = f"ts_rank('{{{listed}}}'::float4[], {_VECTOR}, ?::text::tsquery, {_BY_LENGTH})::float8"
+        return f"(SELECT *, {rank} AS relevance {found})", [wanted, wanted]
 
     def key_values(self, key: RowKey) -> tuple[Stored, ...] | None:
         """A key as the values to bind, ``None`` for one that no row here has."""
@@ -137,22 +176,62 @@ class TableSql(TableNames):
         return map(list, zip(*known, strict=True)) if known else [[] for _ in self.key]
 
 
+def _query(search: Search) -> str:
+    """A search as PostgreSQL takes it. Words are letters and digits only, so nothing in them means anything to it."""
+    wanted, excluded = map(_match, search.wanted), (f"!{_match(phrase)}" for phrase in search.excluded)
+    return " & ".join((*wanted, *excluded))
+
+
+def _match(phrase: Phrase) -> str:
+    words = " <-> ".join(f"'{word}'" for word in phrase.words)
+    return f"({words}{':*' if phrase.is_prefix else ''})"
+
+
+@lru_cache(maxsize=4_096)
+def _vector(letters: tuple[str, ...], texts: tuple[str | None, ...]) -> str:
+    """The words of a row as PostgreSQL keeps them, with their places, and letters for the weights of their fields.
+
+    Between two fields there is a gap, so that no phrase is found across them.
+    """
+    places: dict[str, list[str]] = {}
+    place = size = 0
+    for letter, text in zip(letters, texts, strict=True):
+        for word in text.split(" ") if text else ():
+            place += 1
+            size += 0 if word in places else len(word.encode()) + _ENTRY_BYTES
+            if place > _LAST_PLACE or size > _MOST_VECTOR_BYTES:
+                break
+            places.setdefault(word, []).append(f"{place}{letter}")
+        place += _GAP
+    return " ".join(f"'{word}':{','.join(found[:_MOST_PLACES])}" for word, found in places.items())
+
+
 def storable(selection: Asked) -> Asked:
     """A selection or summary of the same rows, without the character NUL, which no text here contains."""
-    if not any(_has_nul(condition.values) for condition in selection.conditions):
+    if not any(map(_mentions_nul, selection.conditions)):
         return selection
     return msgspec.structs.replace(selection, conditions=tuple(map(_without_nul, selection.conditions)))
 
 
-def _without_nul(condition: Condition) -> Condition:
+def _mentions_nul(required: Requirement) -> bool:
+    if isinstance(required, Alternatives):
+        return any(map(_mentions_nul, (each for option in required.options for each in option)))
+    return _has_nul(required.values)
+
+
+def _without_nul(required: Requirement) -> Requirement:
     """What is greater than a text with NUL is greater than its part before, because nothing lies in between."""
-    if not _has_nul(condition.values):
-        return condition
-    cut: Any = _CUT.get(condition.operator)
+    if isinstance(required, Alternatives):
+        return Alternatives(tuple(tuple(map(_without_nul, option)) for option in required.options))
+    if not _has_nul(required.values):
+        return required
+    if required.operator == "ne":
+        return Alternatives(tuple((Condition(required.column, each),) for each in ("null", "not null")))
+    cut: Any = _CUT.get(required.operator)
     if cut is None:
-        return Condition(condition.column, "in", tuple(value for value in condition.values if not _has_nul(value)))
-    bound = str(condition.values[0])
-    return Condition(condition.column, cut, (bound.partition(_NUL)[0],))
+        return Condition(required.column, "in", tuple(value for value in required.values if not _has_nul(value)))
+    bound = str(required.values[0])
+    return Condition(required.column, cut, (bound.partition(_NUL)[0],))
 
 
 def _has_nul(value: Any) -> bool:

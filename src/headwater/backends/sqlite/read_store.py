@@ -124,7 +124,7 @@ class SqliteReadStore:
 
     def reader(self, model: type[R]) -> Reader[R]:
         """See ``ReadStore.reader``."""
-        return Reader(self, self._shelf.table_of(model))
+        return Reader(self, self._shelf.view_of(model))
 
     async def get(self, table: Table, key: RowKey) -> Any | None:
         """See ``RowSource.get``."""
@@ -137,7 +137,7 @@ class SqliteReadStore:
         self._refuse_if_closed()
         sql, values = selecting(self._sql[selection.table], selection)
         rows = await self._reader.rows(sql, values)
-        return list(map(selection.table.row_of, rows))
+        return list(map(selection.made, rows))
 
     async def count(self, selection: Selection) -> int:
         """See ``RowSource.count``."""
@@ -156,7 +156,7 @@ class SqliteReadStore:
         """See ``RowSource.stream``."""
         self._refuse_if_closed()
         sql, values = selecting(self._sql[selection.table], selection)
-        rows = self._reader.stream(sql, values, selection.table.row_of)
+        rows = self._reader.stream(sql, values, selection.made)
         try:
             async for row in rows:
                 yield row

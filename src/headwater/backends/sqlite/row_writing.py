@@ -18,7 +18,7 @@ import apsw
 from headwater.backends.sqlite.connection import READ_STORE, SqliteFile, connect
 from headwater.backends.sqlite.driver import Connection, Value
 from headwater.backends.sqlite.errors import store_error
-from headwater.backends.sqlite.row_plans import TableSql, in_sizes
+from headwater.backends.sqlite.row_plans import TableSql, dropping, in_sizes
 from headwater.backends.sqlite.schema import Schema, prepare
 from headwater.backends.sqlite.statements import statement
 from headwater.errors import ContractChanged, HeadwaterError, ProjectionError
@@ -82,7 +82,7 @@ class RowWriter:
         key = (projection, self._versions[projection])
         with self._transaction() as connection:
             for (name,) in connection.execute(statement("load_other_tables"), key).fetchall():
-                connection.execute(f'DROP TABLE IF EXISTS "{name}"')
+                connection.execute(dropping(name))
             connection.execute(statement("remove_other_tables"), key)
             connection.execute(statement("remove_other_checkpoints"), key)
 
@@ -100,7 +100,7 @@ class RowWriter:
             return True
 
     def _make(self, connection: Connection, table: Table) -> None:
-        connection.execute(f'DROP TABLE IF EXISTS "{table.name}"')
+        connection.execute(dropping(table.name))
         connection.execute(self._sql[table.name].create)
         facts = (table.name, table.projection, table.version, table.fingerprint)
         connection.execute(statement("add_projected_table"), facts)

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from headwater.event_store.protocol import Capabilities
 from headwater.read_store import ReadStore, open_read_store
-from headwater.testing.conformance.read_samples import ARTICLES, SEATS
+from headwater.testing.conformance.read_samples import TABLES
 
 
 class ReadBackend:
@@ -35,9 +35,9 @@ class ReadBackend:
 
     @pytest_asyncio.fixture
     async def store(self, location: str) -> AsyncGenerator[ReadStore, None]:
-        """An empty store with two tables, closed after the test."""
+        """An empty store with its tables, closed after the test."""
         async with self.open(location) as store:
-            await store.prepare([ARTICLES, SEATS])
+            await store.prepare(TABLES)
             yield store
 
     def needs(self, capability: str) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from headwater.read_models import Indexed, Key, ReadModel
+from headwater.read_models import Indexed, Join, Key, ReadModel, Searchable
 from headwater.read_store import Changes, ReadStore, Table, TableChanges
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -61,8 +61,47 @@ class Seat(ReadModel):
     guest: Annotated[str | None, Indexed()] = None
 
 
+class Person(ReadModel):
+    """Somebody that other rows name."""
+
+    login: Annotated[str, Key()]
+    name: str
+    salary: Decimal | None = None
+
+
+class Ticket(ReadModel):
+    """A row that is searched by its words, and names a person."""
+
+    code: Annotated[str, Key()]
+    title: Annotated[str, Searchable(4)] = ""
+    text: Annotated[str | None, Searchable()] = None
+    caller: str | None = None
+    level: int = 0
+
+
+class TicketWithCaller(Ticket):
+    """A ticket with the row of who called."""
+
+    person: Annotated[Person | None, Join("caller")] = None
+
+
+class Report(ReadModel):
+    """A row that is searched in the forms of its language."""
+
+    code: Annotated[str, Key()]
+    text: Annotated[str, Searchable(language="english")]
+
+
+def reports() -> Table:
+    """Where they stand; needs the extra ``search``."""
+    return Table("Reports", 1, Report)
+
+
 ARTICLES = Table("Articles", 1, Article)
 SEATS = Table("Seats", 1, Seat)
+PERSONS = Table("Persons", 1, Person)
+TICKETS = Table("Tickets", 1, Ticket)
+TABLES = (ARTICLES, SEATS, PERSONS, TICKETS)
 
 
 async def put(store: ReadStore, table: Table, *rows: ReadModel, deletes: Sequence[Any] = ()) -> None:

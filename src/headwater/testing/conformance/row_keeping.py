@@ -13,7 +13,7 @@ from headwater.errors import ContractChanged, ProjectionError, StoreClosed, Unkn
 from headwater.read_models import Indexed, Key, ReadModel
 from headwater.read_store import Changes, Checkpoint, ReadStore, Table, TableChanges
 from headwater.testing.conformance.read_backend import ReadBackend
-from headwater.testing.conformance.read_samples import ARTICLES, NOON, SEATS, Article, Level, Part, Seat, put
+from headwater.testing.conformance.read_samples import ARTICLES, NOON, SEATS, TABLES, Article, Level, Part, Seat, put
 
 FULL = Article(
     code="a \u00e4 \U0001f30a 'quoted' \"x\"",
@@ -143,7 +143,7 @@ class RowKeeping(ReadBackend):
         before = await store.checkpoints(), store.cursor_key
         await store.close()
         async with self.open(location) as again:
-            await again.prepare([ARTICLES, SEATS])
+            await again.prepare(TABLES)
             assert (await again.checkpoints(), again.cursor_key) == before
             assert await again.reader(Article).all() == [FULL]
 
