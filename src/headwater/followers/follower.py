@@ -26,11 +26,11 @@ from headwater.followers.consumer import Consumer, Fault, Folded, ProjectionStat
 from headwater.followers.feed import Fact, after, facts_of
 from headwater.followers.groups import Group, Member, slices_of
 from headwater.followers.progress import Progress
+from headwater.followers.watching import Watcher
 from headwater.read_store.protocol import Changes, ReadStore
 
 _LOG = logging.getLogger("headwater.followers")
 _BATCH = 1_000
-_WATCH_SECONDS = 0.05
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +96,9 @@ class Follower:
 
     async def watch(self) -> None:
         """Follow nothing, but notice in the background how far another process has come with the same read store."""
-        self._spawn(self._watch())
+        watcher = Watcher(self._rows.news, self._progress, lambda: self._look_up(self._members.values()))
+        self._progress.learn_from(watcher.look)
+        self._spawn(watcher.run())
 
     async def stop(self) -> None:
         """Stop following. What is committed is committed; the rest is taken up at the next start."""
@@ -139,17 +141,6 @@ class Follower:
         else:
             self._spawn(self._run(group))
         await self._progress.wait_for([name], head)
-
-    async def _watch(self) -> None:
-        """One look for all who wait, however many they are."""
-        while True:
-            await asyncio.sleep(_WATCH_SECONDS)
-            try:
-                await self._look_up(self._members.values())
-            except StoreClosed:
-                return
-            except StoreError as error:
-                _LOG.warning("the read store cannot be read, trying again: %s", error)
 
     # -- groups
 

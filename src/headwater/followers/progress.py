@@ -6,7 +6,7 @@ A waiter costs one future: it is woken by the commit that reaches its position, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from heapq import heappop, heappush
 from itertools import count
 
@@ -23,6 +23,9 @@ class Progress:
         self._failures: dict[str, ProjectionError] = {}
         self._waiting: dict[str, list[_Waiting]] = {}
         self._turn = count()
+        self._waiters = 0
+        self._somebody = asyncio.Event()
+        self._look: Callable[[], Awaitable[None]] | None = None
 
     # -- for followers
 
@@ -40,7 +43,20 @@ class Progress:
         for _, _, future in self._waiting.pop(name, ()):
             _wake(future)
 
+    def learn_from(self, look: Callable[[], Awaitable[None]]) -> None:
+        """Others move these positions: ``look`` takes over how far they are."""
+        self._look = look
+
+    async def somebody_waits(self) -> None:
+        """Return when there is somebody who waits."""
+        await self._somebody.wait()
+
     # -- for those who wait
+
+    async def look(self) -> None:
+        """Learn how far others are, where nobody follows the log here. Raises ``StoreError``."""
+        if self._look is not None:
+            await self._look()
 
     def position(self, names: Iterable[str]) -> int:
         """Up to which position all of them include the log; 0 for no names."""
@@ -71,10 +87,15 @@ class Progress:
                 raise _again(self._failures[name])
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             heappush(self._waiting.setdefault(name, []), (position, next(self._turn), future))
+            self._waiters += 1
+            self._somebody.set()
             try:
                 await future
             finally:
                 self._forget(name, future)
+                self._waiters -= 1
+                if not self._waiters:
+                    self._somebody.clear()
 
     def _forget(self, name: str, future: asyncio.Future[None]) -> None:
         """Who gave up leaves the heap when its turn comes, or when half of it has given up."""

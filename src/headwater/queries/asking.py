@@ -202,6 +202,7 @@ class Asker:
         """Where the rows stand that the query reads, and how old that makes the answer."""
         if not call.projections:
             return await self._events.head(), 0.0
+        await self._progress.look()
         position = self._progress.position(call.projections)
         if position >= await self._events.head():
             return position, 0.0

@@ -15,6 +15,7 @@ from headwater.errors import StoreClosed
 from headwater.read_models import RELEVANCE, ReadModel
 from headwater.read_store.columns import Stored
 from headwater.read_store.figures import Summary, Summed, summarise
+from headwater.read_store.news import Stirred
 from headwater.read_store.protocol import Changes, Checkpoint
 from headwater.read_store.reader import Reader
 from headwater.read_store.selection import Selection, rank
@@ -29,6 +30,7 @@ class MemoryReadStore:
 
     def __init__(self) -> None:
         self.cursor_key = secrets.token_bytes(32)
+        self.news = Stirred()
         self._shelf = Shelf()
         self._rows: dict[str, dict[RowKey, Values]] = {}
         self._checkpoints: dict[str, Checkpoint] = {}
@@ -74,6 +76,7 @@ class MemoryReadStore:
                 for key in part.deletes:
                     rows.pop(key, None)
             self._checkpoints[each.projection] = Checkpoint(each.position, each.start.epoch)
+        self.news.stir()
         return moved
 
     async def reset(self, projection: str) -> None:
@@ -83,6 +86,7 @@ class MemoryReadStore:
             if table.projection == projection:
                 self._rows[table.name].clear()
         self._checkpoints[projection] = Checkpoint(0, self._checkpoints[projection].epoch + 1)
+        self.news.stir()
 
     async def retire(self, projection: str) -> None:
         """See ``ReadStore.retire``. Nothing is left from before."""
@@ -126,6 +130,7 @@ class MemoryReadStore:
     async def close(self) -> None:
         """See ``ReadStore.close``."""
         self._closed = True
+        self.news.stir()
 
     def _selected(self, selection: Selection) -> list[dict[str, Stored]]:
         self._refuse_if_closed()

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from headwater.read_models import ReadModel
+from headwater.read_store.news import News
 from headwater.read_store.reader import Reader
 from headwater.read_store.source import RowSource
 from headwater.read_store.tables import RowKey, Table, Values
@@ -47,6 +48,11 @@ class Changes(msgspec.Struct, frozen=True):
 
 class ReadStore(RowSource, Protocol):
     """Where read models live: what readers need, and what fills it."""
+
+    @property
+    def news(self) -> News:
+        """Whether somebody, here or in another process, may have moved a checkpoint."""
+        ...
 
     async def prepare(self, tables: Sequence[Table]) -> None:
         """Make room for these tables, which are all that is read and written from now on.

@@ -1,4 +1,4 @@
-"""The event log in a schema of a PostgreSQL database: the port's face. Reads: writer.py, reading.py, bell.py.
+"""The event log in a schema of a PostgreSQL database: the port's face. Reads: writer.py, reading.py, log_head.py.
 
 Appends of all tasks of a process are committed together (group commit), and processes take turns on a lock of the
 database that is held for one statement. Connections belong to the event loop the store was opened on; tasks on other
@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from headwater.backends.postgres.batches import SEPARATOR, Append
-from headwater.backends.postgres.bell import Bell
 from headwater.backends.postgres.connection import Lanes, PostgresLog, open_connection, say_goodbye
 from headwater.backends.postgres.errors import UNIQUE_VIOLATION
+from headwater.backends.postgres.log_head import LogHead
 from headwater.backends.postgres.reading import EventReader
 from headwater.backends.postgres.schema import Schema, prepare
 from headwater.backends.postgres.statements import statement
@@ -79,9 +79,9 @@ class PostgresEventStore:
         self._primary = EventReader(log, self._lanes)
         self._replica_lanes = Lanes(log, log.read_url) if log.read_url else None
         self._reader = self._primary if self._replica_lanes is None else EventReader(log, self._replica_lanes)
-        self._bell = Bell(log, self._reader.head, self._grown, is_replica=self._replica_lanes is not None)
+        self._log_head = LogHead(log, self._reader.head, self._grown, is_replica=self._replica_lanes is not None)
         self._commits: GroupCommit[Append] = GroupCommit()
-        self._writer = Writer(log, clock or SystemClock(), self._commits, self._bell.appended)
+        self._writer = Writer(log, clock or SystemClock(), self._commits, self._log_head.appended)
         self._save = statement("save_snapshot").format(schema=log.quoted_schema)
         self._closed = False
 
@@ -105,7 +105,7 @@ class PostgresEventStore:
         """See ``EventStore.read``. What this process was told of is there, also while a replica has not got it yet."""
         check_reading(query, after, limit)
         found = await self._at_home(self._reader.read(query, after, limit, backwards=backwards))
-        if found.head < self._bell.told:
+        if found.head < self._log_head.told:
             found = await self._at_home(self._primary.read(query, after, limit, backwards=backwards))
         return found
 
@@ -119,12 +119,12 @@ class PostgresEventStore:
                 after = reached
                 yield Slice(page.events, reached)
             else:
-                await self._bell.wait(after, until=lambda: self._closed)
+                await self._log_head.wait(after, until=lambda: self._closed)
 
     async def head(self) -> int:
         """See ``EventStore.head``."""
         found = await self._at_home(self._reader.head())
-        return found if found >= self._bell.told else await self._at_home(self._primary.head())
+        return found if found >= self._log_head.told else await self._at_home(self._primary.head())
 
     async def copy(self, events: Sequence[RecordedEvent]) -> int:
         """See ``Replica.copy``."""
@@ -149,7 +149,7 @@ class PostgresEventStore:
         self._commits.close()
         self._grown.announce()
         await self._writer.join()
-        await self._bell.close()
+        await self._log_head.close()
         await self._lanes.close()
         if self._replica_lanes is not None:
             await self._replica_lanes.close()
@@ -179,7 +179,7 @@ class PostgresEventStore:
                 raise twice() from error
             raise
         check_goes_on(events, head)
-        self._bell.appended(head + len(events))
+        self._log_head.appended(head + len(events))
         return head + len(events)
 
     async def _save_snapshot(self, key: str, snapshot: Snapshot) -> None:

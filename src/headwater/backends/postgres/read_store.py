@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from headwater.backends.postgres.row_connections import RowServer, read_store_beside
 from headwater.backends.postgres.row_figures import FIGURES
+from headwater.backends.postgres.row_news import RowNews
 from headwater.backends.postgres.row_plans import TableSql, storable
 from headwater.backends.postgres.row_pool import RowPool
 from headwater.backends.postgres.row_reading import RowReader
@@ -36,8 +37,9 @@ async def open_postgres(url: str, *, migrate: bool) -> PostgresReadStore:
     """The read store of ``postgresql://user@host/database``, made if it is missing.
 
     Options: ``schema=headwater_read``, ``role=``, ``reader_role=``, ``pool_size=8``, ``write_pool_size=4``,
-    ``pool_timeout=10``, ``statement_timeout=0`` (seconds), ``durability=full``. Raises ``UnsupportedUrl``,
-    ``MissingExtra``, ``StoreIOError``, ``StoreReadOnly``, ``SchemaTooNew``, ``SchemaOutdated`` (without ``migrate``).
+    ``pool_timeout=10``, ``statement_timeout=0``, ``poll=0.25`` (all three in seconds), ``notify=on``,
+    ``durability=full``. Raises ``UnsupportedUrl``, ``MissingExtra``, ``StoreIOError``, ``StoreReadOnly``,
+    ``SchemaTooNew``, ``SchemaOutdated`` (without ``migrate``).
     """
     server = RowServer.of_url(url)
     statements = RowStatements(server.schema)
@@ -61,6 +63,7 @@ class PostgresReadStore:
         self, server: RowServer, writer: RowWriter, reader: RowReader, cursor_key: bytes, pools: Sequence[RowPool]
     ) -> None:
         self.server = server
+        self.news = RowNews(server)
         self.cursor_key = cursor_key
         self._writer = writer
         self._reader = reader
@@ -97,12 +100,15 @@ class PostgresReadStore:
     async def commit(self, changes: Sequence[Changes]) -> frozenset[str]:
         """See ``ReadStore.commit``."""
         self._refuse_if_closed()
-        return await self._writer.commit(changes)
+        moved = await self._writer.commit(changes)
+        self.news.tell()
+        return moved
 
     async def reset(self, projection: str) -> None:
         """See ``ReadStore.reset``."""
         self._refuse_if_closed()
         await self._writer.reset(projection)
+        self.news.tell()
 
     async def retire(self, projection: str) -> None:
         """See ``ReadStore.retire``."""
@@ -170,6 +176,7 @@ class PostgresReadStore:
         if self._closed:
             return
         self._closed = True
+        await self.news.close()
         for pool in self._pools:
             await pool.close()
 

@@ -1,4 +1,4 @@
-"""Reads slices of the event log. Reads: connection.py, batches.py. Read next: bell.py.
+"""Reads slices of the event log. Reads: connection.py, batches.py. Read next: log_head.py.
 
 A read is one call of one function of the database: the events and the head come from the snapshot of that statement.
 """

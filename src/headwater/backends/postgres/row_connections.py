@@ -7,7 +7,7 @@ Read next: row_pool.py.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -30,9 +30,10 @@ class RowServer(msgspec.Struct, frozen=True, kw_only=True):
 
     ``role`` is taken on by all connections, ``reader_role`` by those of queries. There are at most ``pool_size`` of
     these, and ``write_pool_size`` that fill tables. A query fails if it finds none free for ``pool_timeout`` seconds,
-    and is broken off if it runs for longer than ``statement_timeout`` seconds (0: never). With ``relaxed`` durability a
-    crash of the server may take back the last commits, rows and checkpoint together; they are projected again when the
-    next event comes, or at the next start.
+    and is broken off if it runs for longer than ``statement_timeout`` seconds (0: never). Other processes are told of
+    commits, and take silence for news each ``poll`` seconds; with ``notify=off`` there is silence. With ``relaxed``
+    durability a crash of the server may take back the last commits, rows and checkpoint together; they are projected
+    again when the next event comes, or at the next start.
     """
 
     address: str
@@ -44,6 +45,8 @@ class RowServer(msgspec.Struct, frozen=True, kw_only=True):
     pool_timeout: float = 10.0
     statement_timeout: float = 0.0
     durability: Durability = "full"
+    poll: float = 0.25
+    notify: Literal["on", "off"] = "on"
 
     @classmethod
     def of_url(cls, url: str) -> RowServer:
@@ -67,6 +70,7 @@ class RowServer(msgspec.Struct, frozen=True, kw_only=True):
         if (
             min(server.pool_size, server.write_pool_size) < 1
             or server.pool_timeout <= 0
+            or server.poll <= 0
             or server.statement_timeout < 0
         ):
             raise _refused(

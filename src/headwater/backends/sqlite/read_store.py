@@ -15,6 +15,7 @@ import msgspec
 from headwater.backends.sqlite.connection import READ_STORE, SqliteFile
 from headwater.backends.sqlite.driver import Row, Value
 from headwater.backends.sqlite.row_figures import FIGURES
+from headwater.backends.sqlite.row_news import FileNews
 from headwater.backends.sqlite.row_plans import TableSql, in_sizes
 from headwater.backends.sqlite.row_reading import RowReader
 from headwater.backends.sqlite.row_writing import READ_STORE_SCHEMA, RowWriter
@@ -59,6 +60,7 @@ class SqliteReadStore:
 
     def __init__(self, file: SqliteFile, writer: RowWriter, thread: ThreadPoolExecutor) -> None:
         self.file = file
+        self.news = FileNews(file)
         self.cursor_key = writer.cursor_key
         self._writer = writer
         self._thread = thread
@@ -176,6 +178,7 @@ class SqliteReadStore:
         if self._closed:
             return
         self._closed = True
+        self.news.close()
         self._reader.close()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.close)
         self._thread.shutdown(wait=False)

@@ -49,7 +49,7 @@ async def test_appends_are_told_in_one_notification(postgres_url, monkeypatch):
     heard = []
     async with open_store(postgres_url) as store:
         listener = await asyncpg.connect(postgres_url)
-        await listener.add_listener(store._bell._channel, lambda *told: heard.append(int(told[-1])))
+        await listener.add_listener(store._log_head.bell.channel, lambda *told: heard.append(int(told[-1])))
         for _ in range(50):
             await store.append([event()])
         async with asyncio.timeout(20):
