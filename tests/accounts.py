@@ -205,6 +205,7 @@ async def bank(
     rows: Any = "memory:",
     follow: bool = True,
     codec: Codec = CODEC,
+    lease_seconds: float = 5.0,
 ) -> AsyncIterator[Bank]:
     """A bank on these stores: URLs, which are opened and closed, or open stores, which stay open."""
     opened_events = open_store(events) if isinstance(events, str) else _as_it_is(events)
@@ -212,7 +213,7 @@ async def bank(
     async with opened_events as log, opened_rows as store:
         progress = Progress()
         consumers = projectors(plans(*projections), store)
-        follower = Follower(log, store, codec, consumers, progress=progress, retry=QUICK)
+        follower = Follower(log, store, codec, consumers, progress=progress, retry=QUICK, lease_seconds=lease_seconds)
         await follower.prepare()
         if follow:
             await follower.start()

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from headwater.clock import Clock, SystemClock
 from headwater.codec import Codec
 from headwater.commands.executor import Authorise, Executor
 from headwater.errors import WiringError
 from headwater.event_store import open_store
-from headwater.followers import Follower, Progress
+from headwater.followers import LEASE_SECONDS, Follower, Progress
 from headwater.projections import projectors
 from headwater.queries.asking import Asker
 from headwater.read_store import open_read_store, read_store_url
@@ -67,13 +67,16 @@ class App:
         *,
         read_store: str | None = None,
         clock: Clock | None = None,
-        follow: bool = True,
+        follow: bool | Literal["if-needed"] = True,
         migrate: bool = True,
         cache_size: int = 10_000,
+        lease_seconds: float = LEASE_SECONDS,
     ) -> AsyncIterator[Runtime]:
         """Open the stores and run: ``async with app.open("sqlite:///desk.db") as desk``.
 
-        ``read_store`` is the URL of the read store (default: beside the log). ``follow=False`` runs no projections.
+        ``read_store`` is the URL of the read store (default: beside the log). ``follow=False`` runs no projections,
+        ``"if-needed"`` those that no other process runs; otherwise this process takes its share of all of them.
+        ``lease_seconds`` is how long that share waits for it if it is killed on another machine, or stands still.
         ``migrate=False`` refuses a store of an older schema instead of upgrading it. ``cache_size`` is how many
         aggregates' states are kept in memory. Raises ``UnsupportedUrl`` and other ``StoreError``.
         """
@@ -83,7 +86,7 @@ class App:
             rows = await stack.enter_async_context(open_read_store(read_store or read_store_url(url), migrate=migrate))
             progress = Progress()
             consumers = projectors(self.wiring.projections, rows)
-            follower = Follower(events, rows, self.codec, consumers, progress=progress)
+            follower = Follower(events, rows, self.codec, consumers, progress=progress, lease_seconds=lease_seconds)
             services = dict(self.wiring.services)
             executor = Executor(
                 events,
@@ -100,7 +103,7 @@ class App:
             services[Runtime] = runtime
             await follower.prepare()
             stack.push_async_callback(follower.stop)
-            await (follower.start() if follow else follower.watch())
+            await (follower.start(stand_in=follow == "if-needed") if follow else follower.watch())
             yield runtime
 
     @contextmanager

@@ -11,17 +11,23 @@ from typing import Literal, Protocol, TypeAlias
 import msgspec
 
 from headwater.followers.feed import Fact
-from headwater.read_store.protocol import Changes, Checkpoint
-from headwater.read_store.tables import Table
+from headwater.read_store.checkpoints import Checkpoint
+from headwater.read_store.protocol import Changes
+from headwater.read_store.tables import RowKey, Table
 
 State: TypeAlias = Literal["stopped", "catching-up", "live", "retrying", "failed"]
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """The event at ``position`` could not be consumed, because of ``cause``."""
+    """The event at ``position`` could not be consumed, because of ``cause``.
+
+    ``key`` is that of the row it could not be applied to, as it is stored, where that is known: what belongs to other
+    keys need not stop.
+    """
 
     position: int
     cause: Exception
+    key: RowKey | None = None
 
 
 class Folded(msgspec.Struct, frozen=True):
@@ -55,7 +61,7 @@ class Consumer(Protocol):
         ...
 
     async def fold(self, facts: Sequence[Fact], start: Checkpoint, position: int) -> Folded:
-        """What these events, the next ones after ``start``, change; afterwards it stands at ``position``."""
+        """What these events, the next ones after ``start``, change in its slices; then it stands at ``position``."""
         ...
 
 
@@ -63,8 +69,8 @@ class ProjectionStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How far a follower is: ``lag_positions`` behind the log's ``head``; ``error`` says what it stumbled over.
 
     ``state`` is ``live``, ``catching-up``, ``retrying`` (an event failed and is tried again), ``failed`` (it was tried
-    often enough; it stands still until it is rebuilt or the application is opened again) or ``stopped`` (nobody runs it
-    here).
+    often enough; it stands still until it is rebuilt or the application is opened again) or ``stopped`` (nobody runs
+    it). ``workers`` is how many processes share it.
     """
 
     name: str
@@ -74,3 +80,4 @@ class ProjectionStatus(msgspec.Struct, frozen=True, kw_only=True):
     lag_positions: int
     state: State
     error: str | None = None
+    workers: int = 0

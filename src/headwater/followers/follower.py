@@ -1,10 +1,10 @@
-"""The follower: takes events from the log, has them folded, commits what comes out with the checkpoints.
+"""The follower: this process's part in keeping consumers up to date, alone or beside other processes.
 
-Reads: feed.py, consumer.py, progress.py. Read next: groups.py, projections/projector.py.
+Reads: sharing.py, standing.py, running.py. Read next: projections/projector.py.
 
-Consumers at the same place go together as a group: the log is read and decoded once for all of them, and one commit
-stores what they make of it. One group is live. Who is far behind catches up in a group of its own and then joins it.
-An event that fails is tried again after a while, by its consumer alone, so that the others go on.
+It announces itself, takes its share of each consumer's slices, and gives back what others should have. Nobody tells it
+to: it compares what should be with what it sees, again and again, so that it comes right after any failure. A range
+that it lost without noticing stores nothing (see ``ReadStore.commit``).
 """
 
 from __future__ import annotations
@@ -12,41 +12,38 @@ from __future__ import annotations
 import asyncio
 import difflib
 import logging
-import random
-from collections.abc import Coroutine, Iterable, Sequence
-from contextlib import aclosing, suppress
-from typing import Any
-
-import msgspec
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from itertools import takewhile
 
 from headwater.codec import Codec
-from headwater.errors import ProjectionError, ProjectionFailed, StoreClosed, StoreError, UnknownMessage
-from headwater.event_store.protocol import EventQuery, EventStore, Slice
-from headwater.followers.consumer import Consumer, Fault, Folded, ProjectionStatus
-from headwater.followers.feed import Fact, after, facts_of
-from headwater.followers.groups import Group, Member, slices_of
+from headwater.errors import StoreClosed, StoreError, StoreReadOnly, UnknownMessage
+from headwater.event_store.protocol import EventStore
+from headwater.followers.consumer import Consumer, ProjectionStatus
+from headwater.followers.groups import Member
 from headwater.followers.progress import Progress
+from headwater.followers.running import Retry, Runner
+from headwater.followers.sharing import claims, live_workers, merged, releases
+from headwater.followers.standing import Standing
 from headwater.followers.watching import Watcher
-from headwater.read_store.protocol import Changes, ReadStore
+from headwater.followers.worker import is_gone, this_worker
+from headwater.read_store.checkpoints import Checkpoint, Regrant, Share
+from headwater.read_store.protocol import ReadStore
 
 _LOG = logging.getLogger("headwater.followers")
-_BATCH = 1_000
-
-
-class Retry(msgspec.Struct, frozen=True, kw_only=True):
-    """How often an event is tried, and how long to wait before each further try: doubled each time, with jitter."""
-
-    attempts: int = 5
-    first_seconds: float = 0.05
-    longest_seconds: float = 5.0
-
-    def seconds(self, attempt: int) -> float:
-        """How long to wait after that many failures."""
-        return min(self.longest_seconds, self.first_seconds * 2.0 ** min(attempt - 1, 30)) * random.uniform(0.5, 1.0)
+_UNSETTLED_SECONDS = 0.1
+_ROUND_SECONDS = 0.5
+_RENEWALS = 3
+LEASE_SECONDS = 5.0
 
 
 class Follower:
-    """Runs consumers on one log and one read store. Belongs to one event loop."""
+    """Runs consumers on one log and one read store. Belongs to one event loop.
+
+    What a process holds is its own as long as it renews its lease, which ends ``lease_seconds`` after it is heard of
+    last: so long a killed process delays what it worked on, unless another one on the same machine sees that it is
+    gone.
+    """
 
     def __init__(
         self,
@@ -57,267 +54,279 @@ class Follower:
         *,
         progress: Progress,
         retry: Retry | None = None,
+        lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         self._events = event_store
         self._rows = read_store
-        self._codec = codec
+        self._consumers = {consumer.name: consumer for consumer in consumers}
         self._progress = progress
-        self._retry = retry or Retry()
-        self._members = {consumer.name: Member(consumer) for consumer in consumers}
-        self._types = frozenset(name for consumer in consumers for name in consumer.event_types)
-        self._live: Group | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._log = b""
+        self._lease_seconds = lease_seconds
+        self._standing = Standing(consumers, progress)
+        self._wake = asyncio.Event()
+        self._turn = asyncio.Lock()
+        types = frozenset(name for consumer in consumers for name in consumer.event_types)
+        self._runner = Runner(
+            event_store, read_store, codec, types, self._standing, retry or Retry(), lost=self._wake.set
+        )
+        self._worker = this_worker(self._standing.versions, follows=True)
+        self._shared: Mapping[str, int] = {}
+        self._sharing: list[asyncio.Task[None]] = []
+        self._watching: asyncio.Task[None] | None = None
 
     # -- the life of a follower
 
     async def prepare(self) -> None:
         """Make room for the rows, find out where everybody stands. Raises ``ContractChanged``, ``StoreError``."""
-        await self._rows.prepare([table for m in self._members.values() for table in m.consumer.tables])
-        await self._identify()
-        await self._look_up(self._members.values())
+        await self._rows.prepare([table for consumer in self._consumers.values() for table in consumer.tables])
+        await self._runner.identify()
+        await self._look()
         head = await self._events.head()
-        for member in self._members.values():
-            if member.position > head:  # the log lost events that these rows include, at a power cut for example
-                _LOG.warning("%s is ahead of the log (%d > %d): building it anew", member.name, member.position, head)
-                await self._rows.reset(member.name)
-        await self._look_up(self._members.values())
+        for name in self._consumers:
+            furthest = self._standing.furthest(name)
+            if furthest > head:  # the log lost events that these rows include, at a power cut for example
+                _LOG.warning("%s is ahead of the log (%d > %d): building it anew", name, furthest, head)
+                await self._rows.reset(name)
+        await self._look()
 
-    async def start(self) -> None:
-        """Follow the log from now on, in the background."""
-        places: dict[int, list[Member]] = {}
-        for member in self._members.values():
-            member.settle(live=False)  # until its first look at the log: it is under way, not stopped
-            places.setdefault(member.position, []).append(member)
-        for position in sorted(places):
-            group = Group(places[position], position)
-            self._live = group
-            self._spawn(self._run(group))
+    async def start(self, *, stand_in: bool = False) -> None:
+        """Follow the log from now on, in the background, with a fair share of every consumer.
+
+        A ``stand_in`` works only on what no other process follows, so that a moment's visit moves nothing. Where this
+        process may not write to the read store, it only watches, and says so.
+        """
+        try:
+            await self._share(self._standing.versions, stand_in=stand_in)
+        except StoreReadOnly as error:
+            _LOG.warning("this process cannot project, and waits for others to do so: %s", error)
+            self._shared = {}
+            await self.watch()
 
     async def watch(self) -> None:
-        """Follow nothing, but notice in the background how far another process has come with the same read store."""
-        watcher = Watcher(self._rows.news, self._progress, lambda: self._look_up(self._members.values()))
-        self._progress.learn_from(watcher.look)
-        self._spawn(watcher.run())
+        """Follow nothing, but notice in the background how far other processes are with the same read store."""
+        watcher = Watcher(self._rows.news, self._progress, self._look_at_others)
+
+        async def learn() -> None:
+            if not self._is_alone():
+                await watcher.look()
+
+        self._progress.learn_from(learn)
+        self._watching = asyncio.create_task(watcher.run())
 
     async def stop(self) -> None:
-        """Stop following. What is committed is committed; the rest is taken up at the next start."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
-        self._live = None
-        for member in self._members.values():
-            member.state = "stopped"
+        """Finish the batch, stop following, and hand over at once: what is committed is committed."""
+        await self._stop_sharing()
+        await _cancelled(self._watching)
+        self._watching = None
 
     async def caught_up(self, position: int, timeout: float | None = None) -> None:
         """Wait until all consumers include that position. Raises ``ProjectionBehind``, ``ProjectionFailed``."""
-        await self._progress.wait_for(self._members, position, timeout)
+        await self._progress.wait_for(self._consumers, position, timeout)
 
     async def status(self) -> list[ProjectionStatus]:
         """How far each consumer is."""
         head = await self._events.head()
-        if self._live is None:
-            await self._look_up(self._members.values())
-        return [member.status(head) for member in self._members.values()]
+        if not self._shared:
+            await self._look()
+        return [self._standing.status(name, head) for name in self._consumers]
 
     async def rebuild(self, name: str) -> None:
         """Drop what a consumer made and make it anew from the whole log; returns once it includes today's head.
 
         Raises ``UnknownMessage`` for a name nobody has, ``ProjectionFailed`` if it stops on an event.
         """
-        member = self._members.get(name)
-        if member is None:
-            raise UnknownMessage("projection", name, *difflib.get_close_matches(name, self._members, 1))
+        consumer = self._consumers.get(name)
+        if consumer is None:
+            raise UnknownMessage("projection", name, *difflib.get_close_matches(name, self._consumers, 1))
         head = await self._events.head()
-        await member.withdraw()
         await self._rows.reset(name)
-        await self._look_up([member])
-        group = Group([member], 0)
-        if self._live is None:
-            await self._catch_up(group, head)
+        is_idle = not self._shared
+        if is_idle:
+            await self._share({name: consumer.version}, stand_in=True)
         else:
-            self._spawn(self._run(group))
-        await self._progress.wait_for([name], head)
+            await self._reconcile()
+        try:
+            await self._progress.wait_for([name], head)
+        finally:
+            if is_idle:
+                await self._stop_sharing()
 
-    # -- groups
+    # -- sharing the work
 
-    async def _run(self, group: Group) -> None:
-        """Follow the log with a group until it has joined the live one, or for good if it is the live one."""
-        failures = 0
-        while True:
+    async def _share(self, versions: Mapping[str, int], *, stand_in: bool) -> None:
+        """Announce this process as a worker on these consumers, and take what it should have."""
+        self._worker = this_worker(versions, follows=not stand_in)
+        self._shared = versions
+        await self._rows.announce(self._worker, self._lease_seconds)
+        await self._reconcile()
+        self._sharing = [asyncio.create_task(self._renew()), asyncio.create_task(self._keep_sharing())]
+        if self._watching is None:
+            await self.watch()
+
+    async def _stop_sharing(self) -> None:
+        await _cancelled(*self._sharing)
+        await self._runner.stop()
+        if self._shared:
+            self._shared = {}
             try:
-                if await self._listen(group):
-                    return
-                failures = 0
+                await self._rows.leave(self._worker.id)
+            except StoreError as error:  # its lease will end by itself
+                _LOG.debug("could not say goodbye: %s", error)
+
+    async def _renew(self) -> None:
+        """Say again and again that this process lives: one small transaction, whatever it holds."""
+        while True:
+            await asyncio.sleep(self._lease_seconds / _RENEWALS)
+            try:
+                await self._rows.announce(self._worker, self._lease_seconds)
             except StoreClosed:
                 return
-            except Exception as error:  # noqa: BLE001  whatever it is, standing still unseen would be worse
-                failures += 1
-                _LOG.warning("following stumbled, trying again: %r", error, exc_info=error)
-                group.stumble(error)
-                await asyncio.sleep(self._retry.seconds(failures))
-
-    async def _listen(self, group: Group) -> bool:
-        """Take slices as they come; true if the group has come to its end, false if it must read again from before."""
-        query = _query(self._types if group is self._live else group.event_types)
-        async with aclosing(slices_of(self._events, query, group.position)) as pages:
-            async for page in pages:
-                async with group.lock:
-                    await self._take(group, page)
-                if group is not self._live and await self._join(group):
-                    return True
-                if group.must_reread:
-                    group.must_reread = False
-                    break
-        return False
-
-    async def _join(self, group: Group) -> bool:
-        """Hand the group's members to the live one if they are about level with it."""
-        live = self._live
-        if live is None or not group.members:
-            return True
-        if group.position + _BATCH < live.position:
-            return False
-        async with live.lock:
-            await self._catch_up(group, live.position)
-            live.admit(group)
-        return True
-
-    async def _catch_up(self, group: Group, position: int) -> None:
-        """Take the group up to exactly that position."""
-        while group.position < position and group.members:
-            page = await self._events.read(_query(group.event_types), after=group.position, limit=_BATCH)
-            events = [event for event in page.events if event.position <= position]
-            reached = events[-1].position if len(events) == _BATCH else position
-            await self._take(group, Slice(events, reached))
-
-    # -- one slice
-
-    async def _take(self, group: Group, page: Slice) -> None:
-        """Decode a slice once, have it folded by every member, commit it."""
-        if not self._log:
-            await self._identify()
-        facts = facts_of(page.events, group.event_types, self._codec)
-        members = [member for member in group.members if member.position < page.head]
-        if await self._process(members, facts, page.head):
-            group.position = page.head
-            return
-        await self._look_up(group.members)
-        for member in group.regroup(_BATCH):
-            self._spawn(self._run(Group([member], member.position)))
-
-    async def _process(self, members: Sequence[Member], facts: Sequence[Fact], head: int) -> bool:
-        """Fold and commit; false if another process was faster. If rows are refused, find the event to blame."""
-        folded: list[tuple[Member, Folded]] = []
-        try:
-            for member in members:
-                if member.group is not None:
-                    mine = after(facts, member.position)
-                    folded.append((member, await member.consumer.fold(mine, member.checkpoint, head)))
-                    await asyncio.sleep(0)  # a batch takes milliseconds; others want the loop too
-            moved = await self._commit([each.changes for _, each in folded])
-        except ProjectionError as error:
-            return await self._find_fault(members, facts, head, error)
-        if moved:
-            return False
-        for member, each in folded:
-            await self._advance(member, each)
-        return True
-
-    async def _find_fault(self, members: Sequence[Member], facts: Sequence[Fact], head: int, error: Exception) -> bool:
-        """Halve the batch until one member and one event are left."""
-        if len(members) > 1:
-            return all([await self._process([member], facts, head) for member in members])
-        if len(facts) > 1:
-            half = len(facts) // 2
-            is_done = await self._process(members, facts[:half], facts[half - 1].position)
-            return is_done and await self._process(members, facts[half:], head)
-        self._stumble(members[0], Fault(facts[0].position if facts else head, error))
-        return True
-
-    async def _commit(self, changes: Sequence[Changes]) -> frozenset[str]:
-        """Commit, however long the disk is full or the file is locked. Raises ``ProjectionError`` for unfit rows."""
-        failures = 0
-        while changes:
-            try:
-                return await self._rows.commit(changes)
-            except StoreClosed:
-                raise
             except StoreError as error:
-                failures += 1
-                _LOG.warning("the read store did not take a batch, trying again: %s", error)
-                for each in changes:
-                    self._members[each.projection].error = error
-                await asyncio.sleep(self._retry.seconds(failures))
-        return frozenset()
+                _LOG.warning("the lease could not be renewed, trying again: %s", error)
 
-    async def _advance(self, member: Member, folded: Folded) -> None:
-        """The batch is stored: say so, and set aside who stumbled in it."""
-        member.reach(folded.changes.position)
-        if folded.fault is None:
-            if not member.is_current and member.position >= await self._events.head():
-                await self._rows.retire(member.name)
-                member.is_current = True
-            member.settle(live=member.group is self._live)
-        self._progress.advance(member.name, member.position)
-        if folded.fault is not None:
-            self._stumble(member, folded.fault)
+    async def _keep_sharing(self) -> None:
+        """Compare what should be with what is, until the store is closed."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ROUND_SECONDS if self._is_alone() else _UNSETTLED_SECONDS):
+                    await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self._reconcile()
+            except StoreClosed:
+                return
+            except StoreError as error:
+                _LOG.warning("the read store cannot be read, trying again: %s", error)
 
-    # -- faults
+    async def _look_at_others(self) -> None:
+        """Learn how far they are, if there are any."""
+        if not self._is_alone():
+            await self._look()
 
-    def _stumble(self, member: Member, fault: Fault) -> None:
-        """Try the event again later, or give up."""
-        member.set_aside(fault)
-        if member.attempts < self._retry.attempts:
-            member.state = "retrying"
-            member.waiting = self._spawn(self._try_again(member))
+    def _is_alone(self) -> bool:
+        """Whether everything is done here, in one piece."""
+        return bool(self._shared) and self._standing.is_settled()
+
+    async def _look(self) -> None:
+        self._standing.see(await self._rows.fleet())
+
+    async def _reconcile(self) -> None:
+        """One comparison, and what follows from it."""
+        async with self._turn:
+            await self._look()
+            await self._agree()
+            await self._move()
+            for name in self._shared:
+                if self._standing.position(name) >= await self._events.head():
+                    await self._runner.retire(name)
+
+    async def _agree(self) -> None:
+        """Work on what this process holds, and on nothing else."""
+        for member in self._standing.members:
+            if self._standing.stored(member) is None:
+                await self._runner.dismiss(member)
+        mine = [share for share in self._standing.fleet.shares if share.checkpoint.owner == self._worker.id]
+        # Granted, although the answer did not arrive.
+        self._work_on((share, share.checkpoint) for share in mine if self._standing.member_of(share) is None)
+
+    async def _move(self) -> None:
+        """Give back what is too much, take what is free, join what belongs together."""
+        fleet = self._standing.fleet
+        me = self._worker.id
+        gone = [worker.id for worker in fleet.workers if worker.id != me and worker.is_live and is_gone(worker)]
+        live = live_workers(fleet, gone) | {me}
+        given = releases(fleet, me, self._shared, live)
+        for regrant in given:
+            await self._give_back(regrant)
+        united = await self._unite()
+        taken = await self._take(claims(fleet, me, self._shared, live))
+        if given or united or taken:
+            await self._look()
+
+    async def _give_back(self, regrant: Regrant) -> None:
+        """Release a range or its top, between two batches."""
+        member = self._standing.member_of(regrant.before[0])
+        if member is None:
             return
-        failed = ProjectionFailed(
-            f"{member.name} stopped at position {fault.position}: {type(fault.cause).__name__}: {fault.cause}",
-            remedy=f"correct it, then open the application again, or rebuild {member.name}",
-            projection=member.name,
-            position=fault.position,
-        )
-        failed.__cause__ = fault.cause
-        member.error, member.state = failed, "failed"
-        _LOG.error("%s", failed, exc_info=fault.cause)
-        self._progress.fail(member.name, failed)
+        if member.group is None:  # it waits to try an event again, or has given up: it begins anew with what it keeps
+            await member.withdraw()
+            kept = await self._regranted(member, regrant)
+            self._runner.admit([member] if kept else [])
+            return
+        async with member.at_rest():
+            if not await self._regranted(member, regrant):
+                member.part()
 
-    async def _try_again(self, member: Member) -> None:
-        await asyncio.sleep(self._retry.seconds(member.attempts))
-        member.waiting = None
-        group = Group([member], member.position)
-        if self._live is not None:
-            self._spawn(self._run(group))
-        else:  # rebuilding, while nobody follows
-            await self._catch_up(group, await self._events.head())
+    async def _regranted(self, member: Member, regrant: Regrant) -> bool:
+        """Store a regrant of a member's range; whether some of it is left to the member."""
+        (made,) = await self._rows.regrant([regrant])
+        kept = [each for each in made or () if each.owner == self._worker.id]
+        if kept:
+            member.checkpoint = kept[0]
+        else:
+            self._standing.drop(member)
+        return bool(kept)
 
-    # -- where everybody stands
+    async def _unite(self) -> bool:
+        """Make neighbouring ranges one that go through the log together, at the same place."""
+        is_done = False
+        for first, *others in _neighbours(self._standing.members):
+            async with first.at_rest():
+                level = [first, *takewhile(lambda each: _is_level(each, first), others)]  # noqa: B023  used at once
+                is_done |= len(level) > 1 and await self._united(level)
+        return is_done
 
-    async def _look_up(self, members: Iterable[Member]) -> None:
-        """Take over the stored checkpoints, which another process may have moved."""
-        stored = await self._rows.checkpoints()
+    async def _united(self, members: Sequence[Member]) -> bool:
+        shares = [Share(member.name, member.consumer.version, member.checkpoint) for member in members]
+        (made,) = await self._rows.regrant([merged(shares, self._worker.id)])
+        if made:
+            members[0].checkpoint = made[0]
+            for member in members[1:]:
+                member.part()
+                self._standing.drop(member)
+        return bool(made)
+
+    async def _take(self, regrants: Sequence[Regrant]) -> bool:
+        """Claim ranges, and go through the log with those that were granted."""
+        made = await self._rows.regrant(regrants) if regrants else ()
+        granted = [
+            (regrant.before[0], each)
+            for regrant, parts in zip(regrants, made, strict=True)
+            for each in parts or ()
+            if each.owner == self._worker.id
+        ]
+        self._work_on(granted)
+        return bool(granted)
+
+    def _work_on(self, granted: Iterable[tuple[Share, Checkpoint]]) -> None:
+        members = [Member(self._consumers[share.projection], checkpoint) for share, checkpoint in granted]
         for member in members:
-            member.checkpoint = stored[member.name]
-            self._progress.advance(member.name, member.position)
-
-    async def _identify(self) -> None:
-        """Make sure that the rows come from this log and no other."""
-        first = await self._events.read(limit=1)
-        self._log = first.events[0].raw_id if first.events else b""
-        if await self._rows.identify(self._log):
-            _LOG.warning("the read store was filled from another log: building everything anew")
-            await self._look_up(self._members.values())
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+            self._standing.add(member)
+        self._runner.admit(members)
 
 
-def _query(types: frozenset[str]) -> EventQuery:
-    return EventQuery.of(types=sorted(types))
+async def _cancelled(*tasks: asyncio.Task[None] | None) -> None:
+    for task in filter(None, tasks):
+        task.cancel()
+    for task in filter(None, tasks):
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _neighbours(members: Sequence[Member]) -> list[list[Member]]:
+    """Ranges of one consumer and epoch, of which each begins where the one before it ends."""
+    found: list[list[Member]] = []
+    for member in sorted(members, key=lambda each: (each.name, each.checkpoint.epoch, each.checkpoint.low)):
+        if found and _touch(found[-1][-1], member):
+            found[-1].append(member)
+        else:
+            found.append([member])
+    return found
+
+
+def _touch(lower: Member, upper: Member) -> bool:
+    one, other = lower.checkpoint, upper.checkpoint
+    return (lower.name, one.epoch, one.high + 1) == (upper.name, other.epoch, other.low)
+
+
+def _is_level(one: Member, other: Member) -> bool:
+    return one.group is not None and one.group is other.group and one.position == other.position

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
+
+import msgspec
 
 from headwater.event_store.protocol import EventQuery, EventStore, Slice
-from headwater.followers.consumer import Consumer, Fault, ProjectionStatus, State
-from headwater.read_store.protocol import Checkpoint
+from headwater.followers.consumer import Consumer, Fault, State
+from headwater.read_store.checkpoints import Checkpoint
+from headwater.read_store.protocol import Changes
 
 
 class Member:
-    """A consumer on its way: its checkpoint, its state, and what it stumbled over."""
+    """A range of a consumer's slices on its way: its checkpoint, its state, and what it stumbled over.
 
-    def __init__(self, consumer: Consumer) -> None:
+    A process has one for each range it holds; that of all slices does what a consumer alone would do. What is to happen
+    to a sequence that fails (parking) belongs here: ``set_aside`` learns of each fault.
+    """
+
+    def __init__(self, consumer: Consumer, checkpoint: Checkpoint) -> None:
         self.consumer = consumer
         self.name = consumer.name
-        self.checkpoint = Checkpoint(0, 0)
-        self.state: State = "stopped"
+        self.checkpoint = checkpoint
+        self.state: State = "catching-up"
         self.error: Exception | None = None
         self.group: Group | None = None
         self.waiting: asyncio.Task[None] | None = None
         self.attempts = 0
-        self.is_current = False
         self._stumbled_at = 0
 
     @property
@@ -31,10 +37,12 @@ class Member:
         """Up to where its rows include the log."""
         return self.checkpoint.position
 
-    def reach(self, position: int) -> None:
-        """The rows include the log up to there now."""
-        self.checkpoint = Checkpoint(position, self.checkpoint.epoch)
-        if position >= self._stumbled_at:
+    def reach(self, changes: Changes) -> None:
+        """These changes are stored: the rows include the log up to there now."""
+        self.checkpoint = msgspec.structs.replace(
+            self.checkpoint, position=changes.position, changed_at=changes.changed_at
+        )
+        if changes.position >= self._stumbled_at:
             self.attempts = 0
 
     def settle(self, *, live: bool) -> None:
@@ -67,17 +75,15 @@ class Member:
                 self.part()
         self.attempts, self._stumbled_at = 0, 0
 
-    def status(self, head: int) -> ProjectionStatus:
-        """How far it is from the head."""
-        return ProjectionStatus(
-            name=self.name,
-            version=self.consumer.version,
-            position=self.position,
-            head=head,
-            lag_positions=max(0, head - self.position),
-            state=self.state,
-            error=None if self.error is None else str(self.error) or type(self.error).__name__,
-        )
+    @asynccontextmanager
+    async def at_rest(self) -> AsyncGenerator[None, None]:
+        """Between two batches, for as long as the block takes."""
+        group = self.group
+        if group is None:
+            yield
+            return
+        async with group.lock:
+            yield
 
 
 class Group:

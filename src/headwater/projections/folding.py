@@ -3,6 +3,8 @@
 folding = Folding(plan)
 needed = folding.keys(facts)          # the rows to look up
 batch = folding.fold(facts, rows)     # the rows to write, and where it stumbled if it did
+
+Both take a test of keys: who works on a range of slices folds the rows in it, and leaves the others alone.
 """
 
 from __future__ import annotations
@@ -15,10 +17,14 @@ import msgspec
 from headwater.errors import HandlerContractError, MissingRow, ProjectionError
 from headwater.messages import Event, Recorded
 from headwater.read_models import EventHandler, ProjectionPlan
+from headwater.read_store.checkpoints import slice_of
 from headwater.read_store.tables import RowKey, Table, tables_of
 
 Rows = Mapping[RowKey, Any]
 """Rows by key as it is stored; ``None`` for a row that was deleted."""
+
+Owned = Callable[[RowKey], bool]
+"""Whether a row belongs to who folds, by its key as it is stored."""
 
 _SEVERAL = (list, set, frozenset)
 
@@ -48,11 +54,15 @@ class Happening(Protocol):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """The rows that changed. With an ``error``, those before the event at ``failed_at``."""
+    """The rows that changed. With an ``error``, those before the event at ``failed_at``.
+
+    ``failed_key`` is that of the row the event could not be applied to, where it was about one.
+    """
 
     rows: Rows
     failed_at: int = 0
     error: Exception | None = None
+    failed_key: RowKey | None = None
 
 
 class Folding:
@@ -67,7 +77,7 @@ class Folding:
             for event, handler in plan.handlers.items()
         }
 
-    def keys(self, facts: Iterable[Happening]) -> set[RowKey]:
+    def keys(self, facts: Iterable[Happening], owned: Owned | None = None) -> set[RowKey]:
         """Which rows these events need. Where a key cannot be told, ``fold`` will fail, and say so."""
         needed: set[RowKey] = set()
         for fact in facts:
@@ -77,21 +87,37 @@ class Folding:
                     needed.update(step.keys(fact))
                 except Exception:  # noqa: BLE001, S112  code of the user; folding meets it again and reports it
                     continue
-        return needed
+        return needed if owned is None else set(filter(owned, needed))
 
-    def fold(self, facts: Sequence[Happening], rows: Rows) -> Batch:
+    def fold(self, facts: Sequence[Happening], rows: Rows, owned: Owned | None = None) -> Batch:
         """Apply the events in order. ``rows`` are those that there are of the keys they need."""
         current, changed = dict(rows), dict[RowKey, Any]()
         for fact in facts:
             try:
                 step = self._steps.get(type(fact.event))
                 if step is not None:
-                    step.apply(fact, current, changed)
+                    step.apply(fact, current, changed, owned)
                 elif fact.event is None and fact.type in self._types:
                     _ = fact.recorded  # raises, and says why it cannot be decoded
+            except _AtRow as error:
+                return Batch(changed, fact.position, error.cause, error.key)
             except Exception as error:  # noqa: BLE001  code of the user may raise anything; the follower decides
                 return Batch(changed, fact.position, error)
         return Batch(changed)
+
+
+def owns(low: int, high: int) -> Owned:
+    """The test whether a row is in one of the slices ``low`` to ``high``."""
+    return lambda key: low <= slice_of(key) <= high
+
+
+class _AtRow(Exception):
+    """A handler failed on the row of that key."""
+
+    def __init__(self, key: RowKey, cause: Exception) -> None:
+        super().__init__(key)
+        self.key = key
+        self.cause = cause
 
 
 class _Step:
@@ -117,10 +143,18 @@ class _Step:
             return dict.fromkeys(map(self._stored_key, found))
         return (self._stored_key(found),)
 
-    def apply(self, fact: Happening, current: dict[RowKey, Any], changed: dict[RowKey, Any]) -> None:
+    def apply(
+        self, fact: Happening, current: dict[RowKey, Any], changed: dict[RowKey, Any], owned: Owned | None
+    ) -> None:
         """Change ``current``, and note in ``changed`` what to write; an event that fails leaves both as they were."""
         argument = fact.recorded if self._wants_envelope else fact.event
-        made = self._changes(argument, fact, current) if self.takes_row else self._additions(argument)
+        if self.takes_row:
+            keys = self.keys(fact)
+            made = self._changes(argument, fact, current, keys if owned is None else filter(owned, keys))
+        else:
+            made = self._additions(argument)
+            if owned is not None:  # whoever makes rows cannot say beforehand for which keys
+                made = [each for each in made if owned(each[0])]
         for key, row in made:
             changed[key] = row
             if row is None:
@@ -143,27 +177,35 @@ class _Step:
             made[self._row_key(row)] = row
         return list(made.items())
 
-    def _changes(self, argument: Any, fact: Happening, current: dict[RowKey, Any]) -> list[tuple[RowKey, Any]]:
+    def _changes(
+        self, argument: Any, fact: Happening, current: dict[RowKey, Any], keys: Iterable[RowKey]
+    ) -> list[tuple[RowKey, Any]]:
         made: list[tuple[RowKey, Any]] = []
-        for key in self.keys(fact):
+        for key in keys:
             row = current.get(key)
-            if row is None and self._is_required:
-                raise MissingRow(
-                    f"{self.where}: there is no row {key!r} for the event at position {fact.position}", key=key
-                )
-            returned = self._method(argument, row)
-            if returned is row:
-                continue
-            if returned is not None:
-                if not isinstance(returned, self._model):
-                    raise self._no_row(returned)
-                if self._row_key(returned) != key:
-                    raise ProjectionError(
-                        f"{self.where} returned the row {self._row_key(returned)!r} when given {key!r}",
-                        remedy="a row keeps its key; to move a row, delete it and make another with two handlers",
-                    )
-            made.append((key, returned))
+            try:
+                returned = self._changed(argument, fact, key, row)
+            except Exception as error:
+                raise _AtRow(key, error) from error
+            if returned is not row:
+                made.append((key, returned))
         return made
+
+    def _changed(self, argument: Any, fact: Happening, key: RowKey, row: Any) -> Any:
+        if row is None and self._is_required:
+            raise MissingRow(
+                f"{self.where}: there is no row {key!r} for the event at position {fact.position}", key=key
+            )
+        returned = self._method(argument, row)
+        if returned is not row and returned is not None:
+            if not isinstance(returned, self._model):
+                raise self._no_row(returned)
+            if self._row_key(returned) != key:
+                raise ProjectionError(
+                    f"{self.where} returned the row {self._row_key(returned)!r} when given {key!r}",
+                    remedy="a row keeps its key; to move a row, delete it and make another with two handlers",
+                )
+        return returned
 
     def _no_row(self, returned: Any) -> HandlerContractError:
         return HandlerContractError(

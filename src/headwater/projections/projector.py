@@ -1,6 +1,7 @@
 """The projector: one projection as a consumer of the log. Reads: folding.py, followers/consumer.py.
 
-It looks up the rows that a batch touches once, folds the batch in memory, and hands over each changed row once.
+It looks up the rows that a batch touches once, folds the batch in memory, and hands over each changed row once. Of a
+range of slices it loads, folds and stores the rows that belong to it, and no others.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from typing import Any
 from headwater.errors import ProjectionError, StoreError
 from headwater.followers.consumer import Fault, Folded
 from headwater.followers.feed import Fact
-from headwater.projections.folding import Folding, Rows
+from headwater.projections.folding import Folding, Rows, owns
 from headwater.read_models import ProjectionPlan
-from headwater.read_store.protocol import Changes, Checkpoint, ReadStore, TableChanges
+from headwater.read_store.checkpoints import Checkpoint
+from headwater.read_store.protocol import Changes, ReadStore, TableChanges
 from headwater.read_store.tables import Table
 
 
@@ -32,13 +34,15 @@ class Projector:
         """See ``Consumer.fold``. Raises ``ProjectionError`` for a row that cannot be stored."""
         if not facts:
             return Folded(Changes(self.name, start, position))
-        needed = self._folding.keys(facts)
+        owned = None if start.is_whole else owns(start.low, start.high)
+        needed = self._folding.keys(facts, owned)
         rows = await self._load(needed) if needed else {}
-        batch = self._folding.fold(facts, rows)
+        batch = self._folding.fold(facts, rows, owned)
         changes = self._stored(batch.rows)
         if batch.error is None:
             return Folded(Changes(self.name, start, position, changes))
-        return Folded(Changes(self.name, start, batch.failed_at - 1, changes), Fault(batch.failed_at, batch.error))
+        fault = Fault(batch.failed_at, batch.error, batch.failed_key)
+        return Folded(Changes(self.name, start, batch.failed_at - 1, changes), fault)
 
     async def _load(self, needed: set[Any]) -> dict[Any, Any]:
         try:

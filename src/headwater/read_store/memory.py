@@ -7,16 +7,28 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from time import monotonic
 from typing import Any, TypeVar
 
 import msgspec
 
 from headwater.errors import StoreClosed
 from headwater.read_models import RELEVANCE, ReadModel
+from headwater.read_store.checkpoints import (
+    NOBODY,
+    Checkpoint,
+    Fleet,
+    Regrant,
+    Share,
+    Worker,
+    anew,
+    regranted,
+    standing,
+)
 from headwater.read_store.columns import Stored
 from headwater.read_store.figures import Summary, Summed, summarise
 from headwater.read_store.news import Stirred
-from headwater.read_store.protocol import Changes, Checkpoint
+from headwater.read_store.protocol import Changes
 from headwater.read_store.reader import Reader
 from headwater.read_store.selection import Selection, rank
 from headwater.read_store.shelf import Shelf
@@ -33,7 +45,9 @@ class MemoryReadStore:
         self.news = Stirred()
         self._shelf = Shelf()
         self._rows: dict[str, dict[RowKey, Values]] = {}
-        self._checkpoints: dict[str, Checkpoint] = {}
+        self._versions: dict[str, int] = {}
+        self._ranges: dict[tuple[str, int], list[Checkpoint]] = {}
+        self._workers: dict[str, tuple[Worker, float]] = {}
         self._log: bytes | None = None
         self._closed = False
 
@@ -42,22 +56,22 @@ class MemoryReadStore:
     async def prepare(self, tables: Sequence[Table]) -> None:
         """See ``ReadStore.prepare``. Nothing is left from before, so nothing can have another shape."""
         self._shelf.fill(tables)
+        self._versions = {table.projection: table.version for table in tables}
         for table in tables:
             self._rows.setdefault(table.name, {})
-            self._checkpoints.setdefault(table.projection, Checkpoint(0, 1))
+            self._ranges.setdefault((table.projection, table.version), [Checkpoint(0, 1)])
 
     async def identify(self, log: bytes) -> bool:
         """See ``ReadStore.identify``."""
         is_other = bool(self._log) and log != self._log
         self._log = log
-        for projection in self._checkpoints if is_other else ():
+        for projection in self._versions if is_other else ():
             await self.reset(projection)
         return is_other
 
     async def checkpoints(self) -> Mapping[str, Checkpoint]:
         """See ``ReadStore.checkpoints``."""
-        self._refuse_if_closed()
-        return dict(self._checkpoints)
+        return standing((await self.fleet()).shares, self._versions)
 
     async def load(self, table: Table, keys: Iterable[RowKey]) -> dict[RowKey, Any]:
         """See ``ReadStore.load``."""
@@ -68,14 +82,16 @@ class MemoryReadStore:
     async def commit(self, changes: Sequence[Changes]) -> frozenset[str]:
         """See ``ReadStore.commit``."""
         self._refuse_if_closed()
-        moved = frozenset(each.projection for each in changes if self._checkpoints[each.projection] != each.start)
+        moved = frozenset(each.projection for each in changes if not self._stands(each))
         for each in () if moved else changes:
             for part in each.tables:
                 rows = self._rows[part.table.name]
                 rows.update((part.table.key_of(values), values) for values in part.puts)
                 for key in part.deletes:
                     rows.pop(key, None)
-            self._checkpoints[each.projection] = Checkpoint(each.position, each.start.epoch)
+            ranges = self._held(each.projection)
+            now = msgspec.structs.replace(each.start, position=each.position, changed_at=each.changed_at)
+            ranges[:] = [now if stored.low == now.low else stored for stored in ranges]
         self.news.stir()
         return moved
 
@@ -85,11 +101,56 @@ class MemoryReadStore:
         for table in self._shelf.tables:
             if table.projection == projection:
                 self._rows[table.name].clear()
-        self._checkpoints[projection] = Checkpoint(0, self._checkpoints[projection].epoch + 1)
+        ranges = self._held(projection)
+        ranges[:] = [anew(ranges)]
         self.news.stir()
 
     async def retire(self, projection: str) -> None:
         """See ``ReadStore.retire``. Nothing is left from before."""
+
+    # -- sharing the work
+
+    async def fleet(self) -> Fleet:
+        """See ``ReadStore.fleet``."""
+        self._refuse_if_closed()
+        now = monotonic()
+        workers = (msgspec.structs.replace(worker, is_live=until > now) for worker, until in self._workers.values())
+        shares = (Share(*key, each) for key, ranges in self._ranges.items() for each in ranges)
+        return Fleet(tuple(workers), tuple(shares))
+
+    async def announce(self, worker: Worker, lease_seconds: float) -> None:
+        """See ``ReadStore.announce``."""
+        self._refuse_if_closed()
+        self._workers[worker.id] = worker, monotonic() + lease_seconds
+
+    async def leave(self, worker: str) -> None:
+        """See ``ReadStore.leave``."""
+        self._refuse_if_closed()
+        self._workers.pop(worker, None)
+        for ranges in self._ranges.values():
+            ranges[:] = [_released(each) if each.owner == worker else each for each in ranges]
+
+    async def regrant(self, regrants: Sequence[Regrant]) -> Sequence[tuple[Checkpoint, ...] | None]:
+        """See ``ReadStore.regrant``."""
+        self._refuse_if_closed()
+        return [self._regrant(each) for each in regrants]
+
+    def _regrant(self, regrant: Regrant) -> tuple[Checkpoint, ...] | None:
+        ranges = self._ranges.get(regrant.key[:2], [])
+        made = regranted(regrant, ranges)
+        if made is not None:
+            gone = {share.checkpoint.low for share in regrant.before}
+            ranges[:] = sorted([*(each for each in ranges if each.low not in gone), *made], key=lambda each: each.low)
+        return made
+
+    def _held(self, projection: str) -> list[Checkpoint]:
+        return self._ranges[projection, self._versions[projection]]
+
+    def _stands(self, changes: Changes) -> bool:
+        start = changes.start
+        return any(
+            stored.is_grant_of(start) and stored.position == start.position for stored in self._held(changes.projection)
+        )
 
     # -- reading
 
@@ -168,3 +229,7 @@ def _item(selection: Selection, values: dict[str, Stored]) -> Any:
     reading = selection.reading
     names = [c.name for c in selection.table.columns] if reading is None else reading.names
     return selection.made(tuple(values[name] for name in names))
+
+
+def _released(checkpoint: Checkpoint) -> Checkpoint:
+    return msgspec.structs.replace(checkpoint, owner=NOBODY, token=checkpoint.token + 1)

@@ -1,9 +1,10 @@
-"""The read store's contract: rows and checkpoints, committed together. Reads: reader.py. Read next: memory.py.
+"""The read store's contract: rows and checkpoints, committed together. Reads: reader.py, checkpoints.py.
 
-Promises: the rows of a batch and the checkpoints of all its projections are stored together or not at all; a commit
-that starts from another checkpoint than the stored one stores nothing, so that an event counts once even if two
-processes project it; a reader sees whole commits only. Everything here can be built anew from the log, so a commit need
-not outlive a power cut: what is lost, rows and checkpoint together, is projected again.
+Promises: the rows of a batch and the checkpoints of all its ranges are stored together or not at all; a commit that
+starts from another checkpoint than the stored one stores nothing, so that an event counts once even if two processes
+project it, and so that a worker which lost its lease (stopped, or cut off for too long) changes nothing when it comes
+back; a reader sees whole commits only. Everything here can be built anew from the log, so a commit need
+not outlive a power cut: what is lost, rows and checkpoint together, is projected again. Read next: memory.py.
 """
 
 from __future__ import annotations
@@ -14,19 +15,13 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from headwater.read_models import ReadModel
+from headwater.read_store.checkpoints import Checkpoint, Fleet, Regrant, Worker
 from headwater.read_store.news import News
 from headwater.read_store.reader import Reader
 from headwater.read_store.source import RowSource
 from headwater.read_store.tables import RowKey, Table, Values
 
 R = TypeVar("R", bound=ReadModel)
-
-
-class Checkpoint(msgspec.Struct, frozen=True):
-    """Up to which ``position`` a projection's rows include the log; ``epoch`` grows when they are built anew."""
-
-    position: int
-    epoch: int
 
 
 class TableChanges(msgspec.Struct, frozen=True):
@@ -38,12 +33,17 @@ class TableChanges(msgspec.Struct, frozen=True):
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """What a batch of events makes of one projection: from the checkpoint it was made on, to that position."""
+    """What a batch of events makes of a projection's range: from the checkpoint it was made on, to that position."""
 
     projection: str
     start: Checkpoint
     position: int
     tables: tuple[TableChanges, ...] = ()
+
+    @property
+    def changed_at(self) -> int:
+        """The last position at which a row of the range changed, once this is stored."""
+        return self.position if any(part.puts or part.deletes for part in self.tables) else self.start.changed_at
 
 
 class ReadStore(RowSource, Protocol):
@@ -70,7 +70,23 @@ class ReadStore(RowSource, Protocol):
         ...
 
     async def checkpoints(self) -> Mapping[str, Checkpoint]:
-        """How far each prepared projection is."""
+        """How far each prepared projection is as a whole: as its hindmost range."""
+        ...
+
+    async def fleet(self) -> Fleet:
+        """All ranges of all versions of all projections, and who works on them."""
+        ...
+
+    async def announce(self, worker: Worker, lease_seconds: float) -> None:
+        """Say that a worker lives, and will for so long: one small transaction, whatever it holds."""
+        ...
+
+    async def leave(self, worker: str) -> None:
+        """Give back every range that worker holds, and forget it."""
+        ...
+
+    async def regrant(self, regrants: Sequence[Regrant]) -> Sequence[tuple[Checkpoint, ...] | None]:
+        """Rearrange ranges, each regrant for itself: what is stored now, or ``None`` where ranges were not as seen."""
         ...
 
     async def load(self, table: Table, keys: Iterable[RowKey]) -> dict[RowKey, Any]:
@@ -78,11 +94,14 @@ class ReadStore(RowSource, Protocol):
         ...
 
     async def commit(self, changes: Sequence[Changes]) -> frozenset[str]:
-        """Store all changes, or none if a checkpoint has moved since: the names of the projections it has moved for."""
+        """Store all changes, or none if a checkpoint has moved since, or its range was granted to somebody else.
+
+        Gives the names of the projections for which that is so.
+        """
         ...
 
     async def reset(self, projection: str) -> None:
-        """Drop a projection's rows and begin a new epoch at position 0."""
+        """Drop a projection's rows and begin a new epoch at position 0, in one range that nobody holds."""
         ...
 
     async def retire(self, projection: str) -> None:

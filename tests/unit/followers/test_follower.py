@@ -281,7 +281,7 @@ async def test_a_new_version_is_built_from_nothing_and_the_old_one_goes():
     other = type("Balances", (Balances,), {"version": 2, "name": "Balances"})
     retired = []
     rows.retire = lambda name: _noted(retired, name)
-    rows._checkpoints.clear()
+    rows._ranges.clear()
     async with bank(other, events=events, rows=rows) as desk:
         await desk.caught_up()
         assert await desk.balances() == expected_balances(deposits(5))
@@ -338,7 +338,7 @@ async def test_a_closed_log_ends_following():
         await desk.append(*deposits(1))
         await desk.caught_up()
         await desk.events.close()
-        await asyncio.wait_for(asyncio.gather(*desk.follower._tasks), 10)
+        await asyncio.wait_for(asyncio.gather(*desk.follower._runner.tasks), 10)
 
 
 async def test_following_can_be_stopped_and_started_again():

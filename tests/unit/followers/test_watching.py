@@ -26,13 +26,13 @@ def stores(request, tmp_path):
 def counted(desk):
     """How often that bank looks checkpoints up from now on."""
     looks = []
-    checkpoints = desk.rows.checkpoints
+    fleet = desk.rows.fleet
 
     async def counting():
         looks.append(1)
-        return await checkpoints()
+        return await fleet()
 
-    desk.rows.checkpoints = counting
+    desk.rows.fleet = counting
     return looks
 
 

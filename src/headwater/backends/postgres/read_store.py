@@ -19,8 +19,9 @@ from headwater.backends.postgres.row_writing import READ_STORE_SCHEMA, RowWriter
 from headwater.backends.postgres.schema import prepare
 from headwater.errors import StoreClosed
 from headwater.read_models import ReadModel
+from headwater.read_store.checkpoints import Checkpoint, Fleet, Regrant, Worker
 from headwater.read_store.figures import Summary, Summed
-from headwater.read_store.protocol import Changes, Checkpoint
+from headwater.read_store.protocol import Changes
 from headwater.read_store.reader import Reader
 from headwater.read_store.report_statements import finished, summarising
 from headwater.read_store.selection import Selection
@@ -114,6 +115,28 @@ class PostgresReadStore:
         """See ``ReadStore.retire``."""
         self._refuse_if_closed()
         await self._writer.retire(projection)
+
+    # -- sharing the work
+
+    async def fleet(self) -> Fleet:
+        """See ``ReadStore.fleet``."""
+        self._refuse_if_closed()
+        return await self._writer.fleet()
+
+    async def announce(self, worker: Worker, lease_seconds: float) -> None:
+        """See ``ReadStore.announce``."""
+        self._refuse_if_closed()
+        await self._writer.announce(worker, lease_seconds)
+
+    async def leave(self, worker: str) -> None:
+        """See ``ReadStore.leave``."""
+        self._refuse_if_closed()
+        await self._writer.leave(worker)
+
+    async def regrant(self, regrants: Sequence[Regrant]) -> Sequence[tuple[Checkpoint, ...] | None]:
+        """See ``ReadStore.regrant``."""
+        self._refuse_if_closed()
+        return await self._writer.regrant(regrants) if regrants else []
 
     # -- reading
 

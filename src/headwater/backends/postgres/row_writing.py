@@ -14,15 +14,17 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from headwater.backends.postgres.driver import Connection
+from headwater.backends.postgres.row_leasing import RowLeasing
 from headwater.backends.postgres.row_plans import TableSql
 from headwater.backends.postgres.row_pool import RowPool
 from headwater.backends.postgres.row_statements import RowStatements
 from headwater.backends.postgres.schema import Schema
 from headwater.errors import ContractChanged, StoreReadOnly
-from headwater.read_store.protocol import Changes, Checkpoint, TableChanges
+from headwater.read_store.checkpoints import Checkpoint, Fleet, Regrant, Worker, fleet_of, shares_of, standing
+from headwater.read_store.protocol import Changes, TableChanges
 from headwater.read_store.tables import RowKey, Table
 
-READ_STORE_SCHEMA = Schema("read_store", 1)
+READ_STORE_SCHEMA = Schema("read_store", 2)
 _LOG = logging.getLogger("headwater.postgres")
 _CURSOR_KEY, _FED_BY = "cursor_key", "log"
 _CURSOR_KEY_BYTES = 32
@@ -34,6 +36,7 @@ class RowWriter:
     def __init__(self, pool: RowPool, statements: RowStatements) -> None:
         self._pool = pool
         self._statements = statements
+        self._leasing = RowLeasing(statements)
         self._versions: dict[str, int] = {}
         self._sql: dict[str, TableSql] = {}
 
@@ -63,7 +66,7 @@ class RowWriter:
     async def _missing(self, connection: Connection) -> list[tuple[str, tuple[Any, ...]]]:
         """The statements that are left to run until all tables are there. Raises ``ContractChanged``."""
         statements = self._statements
-        there = {(name, version) for name, version, _, _ in await connection.fetch(statements["load_checkpoints"])}
+        there = {(row[0], row[1]) for row in await connection.fetch(statements["load_checkpoints"])}
         shapes = {row[0]: row[3] for row in await connection.fetch(statements["load_projected_tables"])}
         indexes = [tuple(row) for row in await connection.fetch(statements["load_row_indexes"], statements.schema)]
         left: list[tuple[str, tuple[Any, ...]]] = []
@@ -89,7 +92,7 @@ class RowWriter:
             await self._reset(connection, projection)
 
     async def _reset(self, connection: Connection, projection: str) -> None:
-        await connection.execute(self._statements["restart_checkpoint"], projection, self._versions[projection])
+        await self._leasing.restart(connection, projection, self._versions[projection])
         for sql in self._sql.values():
             if sql.table.projection == projection:
                 await connection.execute(sql.clear)
@@ -102,7 +105,7 @@ class RowWriter:
                 if not await self._others(connection, projection, version):
                     return
             async with self._locked() as connection:
-                await connection.execute(self._statements["remove_checkpoints"], projection, version)
+                await connection.execute(self._statements["remove_other_checkpoints"], projection, version)
                 for name in await self._others(connection, projection, version):
                     await connection.execute(self._statements.dropping_table(name))
                     await connection.execute(self._statements["remove_projected_table"], name)
@@ -135,7 +138,7 @@ class RowWriter:
         """See ``ReadStore.checkpoints``."""
         async with self._pool.lent() as connection:
             rows = await connection.fetch(self._statements["load_checkpoints"])
-        return {name: Checkpoint(at, epoch) for name, version, at, epoch in rows if self._versions.get(name) == version}
+        return standing(shares_of(map(tuple, rows)), self._versions)
 
     async def load(self, table: Table, keys: Sequence[RowKey]) -> dict[RowKey, Any]:
         """See ``ReadStore.load``."""
@@ -164,12 +167,14 @@ class RowWriter:
 
     async def _move(self, connection: Connection, changes: Sequence[Changes]) -> frozenset[str]:
         """Move the checkpoints; names those that somebody else has moved."""
-        facts = [
-            (e.projection, self._versions[e.projection], e.start.position, e.start.epoch, e.position) for e in changes
-        ]
-        columns = map(list, zip(*facts, strict=True))
-        rows = await connection.fetch(self._statements["move_checkpoints"], *columns)
-        return frozenset(each.projection for each in changes) - {row[0] for row in rows}
+        columns = map(list, zip(*map(self._movement, changes), strict=True))
+        moved = {tuple(row) for row in await connection.fetch(self._statements["move_checkpoints"], *columns)}
+        return frozenset(each.projection for each in changes if (each.projection, each.start.low) not in moved)
+
+    def _movement(self, changes: Changes) -> tuple[Any, ...]:
+        name, start = changes.projection, changes.start
+        place = (name, self._versions[name], start.epoch, start.low, start.high)
+        return (*place, start.position, start.token, changes.position, changes.changed_at)
 
     async def _store(self, connection: Connection, part: TableChanges) -> None:
         sql = self._sql[part.table.name]
@@ -177,6 +182,33 @@ class RowWriter:
             await connection.execute(sql.put, *sql.rows(part.puts))
         if part.deletes:
             await connection.execute(sql.delete, *sql.keys(part.deletes))
+
+    # -- sharing the work
+
+    async def fleet(self) -> Fleet:
+        """See ``ReadStore.fleet``. Ranges first: who holds one of them has announced itself before."""
+        async with self._pool.lent() as connection:
+            ranges = await connection.fetch(self._statements["load_checkpoints"])
+            workers = await connection.fetch(self._statements["load_workers"])
+        return fleet_of(map(tuple, workers), map(tuple, ranges))
+
+    async def announce(self, worker: Worker, lease_seconds: float) -> None:
+        """See ``ReadStore.announce``."""
+        async with self._pool.transaction() as connection:
+            await self._leasing.announce(connection, worker, lease_seconds)
+
+    async def leave(self, worker: str) -> None:
+        """See ``ReadStore.leave``."""
+        async with self._pool.transaction() as connection:
+            await self._leasing.leave(connection, worker)
+
+    async def regrant(self, regrants: Sequence[Regrant]) -> list[tuple[Checkpoint, ...] | None]:
+        """See ``ReadStore.regrant``. In one order, so that two processes never wait for each other."""
+        made: dict[int, tuple[Checkpoint, ...] | None] = {}
+        async with self._pool.transaction() as connection:
+            for number in sorted(range(len(regrants)), key=lambda number: regrants[number].key):
+                made[number] = await self._leasing.regrant(connection, regrants[number])
+        return [made[number] for number in range(len(regrants))]
 
     # -- the store as a whole
 

@@ -22,8 +22,9 @@ from headwater.backends.sqlite.row_writing import READ_STORE_SCHEMA, RowWriter
 from headwater.backends.sqlite.statements import statement
 from headwater.errors import StoreClosed
 from headwater.read_models import ReadModel
+from headwater.read_store.checkpoints import Checkpoint, Fleet, Regrant, Worker, fleet_of, shares_of, standing
 from headwater.read_store.figures import Summary, Summed
-from headwater.read_store.protocol import Changes, Checkpoint
+from headwater.read_store.protocol import Changes
 from headwater.read_store.reader import Reader
 from headwater.read_store.report_statements import finished, summarising
 from headwater.read_store.selection import Selection
@@ -85,8 +86,7 @@ class SqliteReadStore:
         """See ``ReadStore.checkpoints``."""
         self._refuse_if_closed()
         versions = {table.projection: table.version for table in self._shelf.tables}
-        rows = await self._reader.rows(statement("load_checkpoints"), ())
-        return {name: Checkpoint(at, epoch) for name, version, at, epoch in rows if versions.get(name) == version}
+        return standing(shares_of(await self._reader.rows(statement("load_checkpoints"), ())), versions)
 
     async def load(self, table: Table, keys: Iterable[RowKey]) -> dict[RowKey, Any]:
         """See ``ReadStore.load``."""
@@ -117,6 +117,26 @@ class SqliteReadStore:
     async def retire(self, projection: str) -> None:
         """See ``ReadStore.retire``."""
         await self._write(self._writer.retire, projection)
+
+    # -- sharing the work
+
+    async def fleet(self) -> Fleet:
+        """See ``ReadStore.fleet``. Ranges first: who holds one of them has announced itself before."""
+        self._refuse_if_closed()
+        ranges = await self._reader.rows(statement("load_checkpoints"), ())
+        return fleet_of(await self._reader.rows(statement("load_workers"), ()), ranges)
+
+    async def announce(self, worker: Worker, lease_seconds: float) -> None:
+        """See ``ReadStore.announce``."""
+        await self._write(self._writer.announce, worker, lease_seconds)
+
+    async def leave(self, worker: str) -> None:
+        """See ``ReadStore.leave``."""
+        await self._write(self._writer.leave, worker)
+
+    async def regrant(self, regrants: Sequence[Regrant]) -> Sequence[tuple[Checkpoint, ...] | None]:
+        """See ``ReadStore.regrant``."""
+        return await self._write(self._writer.regrant, regrants)
 
     # -- reading
 

@@ -1,4 +1,4 @@
-"""Writes rows and checkpoints, on one thread with a connection of its own. Reads: row_plans.py, schema.py.
+"""Writes rows and checkpoints, on one thread with a connection of its own. Reads: row_plans.py, row_leasing.py.
 
 A commit is not synced to disk (``synchronous=NORMAL``): a power cut may take back the last commits, rows and
 checkpoints together, and they are projected again. The write-ahead log is synced when it is folded into the file, on
@@ -15,6 +15,7 @@ from typing import Any
 
 import apsw
 
+from headwater.backends.sqlite import row_leasing
 from headwater.backends.sqlite.connection import READ_STORE, SqliteFile, connect
 from headwater.backends.sqlite.driver import Connection, Value
 from headwater.backends.sqlite.errors import store_error
@@ -22,10 +23,11 @@ from headwater.backends.sqlite.row_plans import TableSql, dropping, in_sizes
 from headwater.backends.sqlite.schema import Schema, prepare
 from headwater.backends.sqlite.statements import statement
 from headwater.errors import ContractChanged, HeadwaterError, ProjectionError
+from headwater.read_store.checkpoints import Checkpoint, Regrant, Worker
 from headwater.read_store.protocol import Changes, TableChanges
 from headwater.read_store.tables import Table
 
-READ_STORE_SCHEMA = Schema("read_store", READ_STORE, 1)
+READ_STORE_SCHEMA = Schema("read_store", READ_STORE, 2)
 _CURSOR_KEY, _LOG = "cursor_key", "log"
 _CURSOR_KEY_BYTES = 32
 _SIZES = (64, 8, 1)
@@ -119,7 +121,7 @@ class RowWriter:
             if sql.table.projection == projection:
                 self._make(connection, sql.table)
                 self._index(connection, sql.table)
-        connection.execute(statement("restart_checkpoint"), (projection, self._versions[projection]))
+        row_leasing.restart(connection, projection, self._versions[projection])
 
     # -- rows
 
@@ -158,7 +160,8 @@ class RowWriter:
 
     def _move(self, connection: Connection, changes: Changes) -> bool:
         start, name = changes.start, changes.projection
-        values = (changes.position, name, self._versions[name], start.position, start.epoch)
+        place = (name, self._versions[name], start.epoch, start.low, start.high)
+        values = (changes.position, changes.changed_at, *place, start.position, start.token)
         connection.execute(statement("move_checkpoint"), values)
         return connection.changes() == 1
 
@@ -174,6 +177,23 @@ class RowWriter:
             connection.execute(sql.put(size), values)
         for start, size in in_sizes(len(deletes), _SIZES):
             connection.execute(sql.delete(size), sql.bindings(deletes[start : start + size]))
+
+    # -- sharing the work
+
+    def announce(self, worker: Worker, lease_seconds: float) -> None:
+        """See ``ReadStore.announce``."""
+        with self._transaction() as connection:
+            row_leasing.announce(connection, worker, lease_seconds)
+
+    def leave(self, worker: str) -> None:
+        """See ``ReadStore.leave``."""
+        with self._transaction() as connection:
+            row_leasing.leave(connection, worker)
+
+    def regrant(self, regrants: Sequence[Regrant]) -> list[tuple[Checkpoint, ...] | None]:
+        """See ``ReadStore.regrant``."""
+        with self._transaction() as connection:
+            return [row_leasing.regrant(connection, each) for each in regrants]
 
     # -- the connection
 

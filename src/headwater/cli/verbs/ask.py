@@ -49,7 +49,7 @@ async def command(
     loaded = load_app(app)
     query = loaded.codec.decode_query(name, parameters_of(words))
     log = await existing_log(log_url(loaded, url))
-    async with loaded.open(log, read_store=read_store) as runtime:
+    async with loaded.open(log, read_store=read_store, follow="if-needed") as runtime:
         if after is None and not eventual:
             after = await runtime.event_store.head()
         names = [plan.name for plan in loaded.wiring.projections]

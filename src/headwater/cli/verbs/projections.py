@@ -57,7 +57,7 @@ async def status(
     """Show each projection's position and lag. With --catch-up, fail if one of them stops on an event."""
     loaded = load_app(app)
     log = await existing_log(log_url(loaded, url))
-    async with loaded.open(log, read_store=read_store, follow=catch_up) as runtime:
+    async with loaded.open(log, read_store=read_store, follow="if-needed" if catch_up else False) as runtime:
         if catch_up:
             await _catch_up(screen, runtime)
         found = await runtime.projections()

@@ -1,4 +1,4 @@
-"""What is stored comes back, with its checkpoint or not at all. Reads: read_backend.py. Read next: row_finding.py."""
+"""What is stored comes back, with its checkpoint or not at all. Reads: read_backend.py. Read next: row_sharing.py."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import pytest
 from headwater.backends.postgres import schema as schemas
 from headwater.backends.postgres.connection import PostgresLog, open_connection
 from headwater.backends.postgres.event_store import EVENT_LOG_SCHEMA
+from headwater.backends.postgres.row_statements import RowStatements
 from headwater.backends.postgres.row_writing import READ_STORE_SCHEMA
 from headwater.backends.postgres.schema import prepare
 
@@ -110,3 +111,18 @@ async def test_the_comparison_sees_a_difference(made, schema, further):
     newer, _ = await made(schema, [schema.version + 2])
     differ = {(kind, name) for kind, name, *_ in set(older) ^ set(newer)}
     assert {("column", "more.y"), ("index", "more_y"), ("function", "more")} <= differ
+
+
+async def test_checkpoints_of_version_1_become_ranges_of_all_slices(postgres_url, sql):
+    """They stay where they were, and nobody holds them."""
+    connection = await open_connection(PostgresLog.of_url(postgres_url))
+    try:
+        await prepare(connection, msgspec.structs.replace(READ_STORE_SCHEMA, version=1), "grown", "db")
+        sql("INSERT INTO grown.checkpoints VALUES ('Seats', 2, 70, 3), ('Articles', 1, 9, 1)")
+        await prepare(connection, msgspec.structs.replace(READ_STORE_SCHEMA, version=2), "grown", "db")
+    finally:
+        await connection.close()
+    assert sql(RowStatements("grown")["load_checkpoints"]) == [
+        ("Articles", 1, 9, 1, 9, 0, 1023, 0, ""),
+        ("Seats", 2, 70, 3, 70, 0, 1023, 0, ""),
+    ]

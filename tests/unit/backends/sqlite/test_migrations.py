@@ -9,6 +9,7 @@ from headwater.backends.sqlite import schema as schemas
 from headwater.backends.sqlite.connection import SqliteFile, connect
 from headwater.backends.sqlite.row_writing import READ_STORE_SCHEMA
 from headwater.backends.sqlite.schema import prepare
+from headwater.backends.sqlite.statements import statement
 from headwater.backends.sqlite.writer import EVENT_LOG_SCHEMA
 
 KINDS = pytest.mark.parametrize("schema", [EVENT_LOG_SCHEMA, READ_STORE_SCHEMA], ids=lambda schema: schema.name)
@@ -49,3 +50,17 @@ def test_every_step_from_any_version_leads_to_the_same(schema, monkeypatch):
         assert made(schema, range(start, newest + 1)) == fresh
         assert made(schema, [start, newest]) == fresh
     assert fresh != made(schema, [schema.version])
+
+
+def test_checkpoints_of_version_1_become_ranges_of_all_slices():
+    """They stay where they were, and nobody holds them."""
+    file = SqliteFile(path=":memory:", kind=READ_STORE_SCHEMA.kind)
+    connection = connect(file)
+    try:
+        prepare(connection, msgspec.structs.replace(READ_STORE_SCHEMA, version=1), file)
+        connection.execute("INSERT INTO checkpoints VALUES ('Seats', 2, 70, 3), ('Articles', 1, 9, 1)")
+        prepare(connection, msgspec.structs.replace(READ_STORE_SCHEMA, version=2), file)
+        found = connection.execute(statement("load_checkpoints")).fetchall()
+    finally:
+        connection.close()
+    assert found == [("Articles", 1, 9, 1, 9, 0, 1023, 0, ""), ("Seats", 2, 70, 3, 70, 0, 1023, 0, "")]

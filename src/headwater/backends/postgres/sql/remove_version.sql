@@ -1,0 +1,2 @@
+-- Forgets how far a version of a projection was. Binds: projection, version.
+DELETE FROM {schema}.checkpoints WHERE projection = $1 AND version = $2

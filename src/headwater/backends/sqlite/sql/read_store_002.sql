@@ -1,0 +1,35 @@
+-- The read store, version 2: checkpoints of ranges of slices, and the workers that hold them.
+ALTER TABLE checkpoints RENAME TO checkpoints_of_all_slices;
+
+-- How far each range of slices of each version of each projection is. `epoch` grows when its rows are built anew,
+-- `changed_at` is the last position at which one of them changed. `owner` holds the range (empty: nobody); `token` grows
+-- with every grant, release, split and merge, so that who lost a range cannot store into it.
+CREATE TABLE checkpoints (
+    projection TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    low INTEGER NOT NULL CHECK (low >= 0),
+    high INTEGER NOT NULL CHECK (high >= low AND high < 1024),
+    position INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    owner TEXT NOT NULL DEFAULT '',
+    token INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (projection, version, epoch, low)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO checkpoints (projection, version, epoch, low, high, position, changed_at)
+SELECT projection, version, epoch, 0, 1023, position, position FROM checkpoints_of_all_slices;
+
+DROP TABLE checkpoints_of_all_slices;
+
+-- Processes that have the store open. `versions` says which projections each knows (JSON: name to version), `started`
+-- tells it from a later process with its pid. What it holds may be taken from it after `lease_until` (Unix seconds).
+CREATE TABLE workers (
+    id TEXT PRIMARY KEY,
+    host TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    started TEXT NOT NULL,
+    follows INTEGER NOT NULL,
+    versions TEXT NOT NULL,
+    lease_until REAL NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,304 @@
+"""The run of members through the log: take a slice, have it folded, commit, and what to do when that fails.
+
+Reads: feed.py, consumer.py, groups.py, standing.py. Read next: follower.py.
+
+Members at the same place go together as a group: the log is read and decoded once for all of them, and one commit
+stores what they make of it. One group is live. Who is far behind catches up in a group of its own and then joins it.
+An event that fails is tried again after a while, by its member alone, so that the others go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import aclosing, suppress
+from typing import Any
+
+import msgspec
+
+from headwater.codec import Codec
+from headwater.errors import ProjectionError, ProjectionFailed, StoreClosed, StoreError
+from headwater.event_store.protocol import EventQuery, EventStore, Slice
+from headwater.followers.consumer import Fault, Folded
+from headwater.followers.feed import Fact, after, facts_of
+from headwater.followers.groups import Group, Member, slices_of
+from headwater.followers.standing import Standing
+from headwater.read_store.protocol import Changes, ReadStore
+
+_LOG = logging.getLogger("headwater.followers")
+_BATCH = 1_000
+_FAREWELL_SECONDS = 2.0
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True):
+    """How often an event is tried, and how long to wait before each further try: doubled each time, with jitter."""
+
+    attempts: int = 5
+    first_seconds: float = 0.05
+    longest_seconds: float = 5.0
+
+    def seconds(self, attempt: int) -> float:
+        """How long to wait after that many failures."""
+        return min(self.longest_seconds, self.first_seconds * 2.0 ** min(attempt - 1, 30)) * random.uniform(0.5, 1.0)
+
+
+class Runner:
+    """Takes the members of this process through the log. ``lost`` is called when ranges turn out to be lost."""
+
+    def __init__(
+        self,
+        event_store: EventStore,
+        read_store: ReadStore,
+        codec: Codec,
+        types: frozenset[str],
+        standing: Standing,
+        retry: Retry,
+        lost: Callable[[], None],
+    ) -> None:
+        self._events = event_store
+        self._rows = read_store
+        self._codec = codec
+        self._types = types
+        self._standing = standing
+        self._retry = retry
+        self._lost = lost
+        self._live: Group | None = None
+        self._retired: set[str] = set()
+        self._log = b""
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    # -- who runs
+
+    def admit(self, members: Iterable[Member]) -> None:
+        """Take these along, each from where it stands. Who is furthest is live; the others catch up."""
+        places: dict[int, list[Member]] = {}
+        for member in members:
+            member.settle(live=False)  # until its first look at the log: it is under way, not stopped
+            places.setdefault(member.position, []).append(member)
+        for position in sorted(places):
+            group = Group(places[position], position)
+            live = self._live
+            if live is None or not live.members or position > live.position + _BATCH:
+                self._live = group
+            self._start(group)
+
+    async def dismiss(self, member: Member) -> None:
+        """Take it along no further, from the end of its batch."""
+        await member.withdraw()
+        self._standing.drop(member)
+
+    async def stop(self) -> None:
+        """Finish the batches that are under way, unless that takes long, and take nobody along any more."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL_SECONDS):
+                for group in {member.group for member in self._standing.members}:
+                    if group is not None:
+                        await group.lock.acquire()  # for good: nobody goes on with it
+        tasks = list(self.tasks)
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        self._live = None
+        for member in self._standing.members:
+            self._standing.drop(member)
+
+    # -- groups
+
+    def _start(self, group: Group) -> None:
+        self._spawn(self._run(group))
+
+    async def _run(self, group: Group) -> None:
+        """Follow the log with a group until it has joined the live one, or for good if it is the live one."""
+        failures = 0
+        while True:
+            try:
+                if await self._listen(group):
+                    return
+                failures = 0
+            except StoreClosed:
+                return
+            except Exception as error:  # noqa: BLE001  whatever it is, standing still unseen would be worse
+                failures += 1
+                _LOG.warning("following stumbled, trying again: %r", error, exc_info=error)
+                group.stumble(error)
+                await asyncio.sleep(self._retry.seconds(failures))
+
+    async def _listen(self, group: Group) -> bool:
+        """Take slices as they come; true if the group has come to its end, false if it must read again from before."""
+        query = _query(self._types if group is self._live else group.event_types)
+        async with aclosing(slices_of(self._events, query, group.position)) as pages:
+            async for page in pages:
+                async with group.lock:
+                    await self._take(group, page)
+                if group is not self._live and await self._join(group):
+                    return True
+                if group.must_reread:
+                    group.must_reread = False
+                    break
+        return False
+
+    async def _join(self, group: Group) -> bool:
+        """Hand the group's members to the live one if they are about level with it."""
+        if not group.members:
+            return True
+        live = self._live
+        if live is None or not live.members:  # nobody is ahead any more
+            self._live = group
+            group.must_reread = True  # with the events of all, because others may join
+            return False
+        if group.position + _BATCH < live.position:
+            return False
+        async with live.lock:
+            if live is not self._live or not live.members:
+                return False
+            await self._catch_up(group, live.position)
+            live.admit(group)
+        return True
+
+    async def _catch_up(self, group: Group, position: int) -> None:
+        """Take the group up to exactly that position."""
+        while group.position < position and group.members:
+            page = await self._events.read(_query(group.event_types), after=group.position, limit=_BATCH)
+            events = [event for event in page.events if event.position <= position]
+            reached = events[-1].position if len(events) == _BATCH else position
+            await self._take(group, Slice(events, reached))
+
+    # -- one slice of the log
+
+    async def _take(self, group: Group, page: Slice) -> None:
+        """Decode a slice once, have it folded by every member, commit it."""
+        if not self._log and await self.identify():
+            await self._look_again(group)
+        facts = facts_of(page.events, group.event_types, self._codec)
+        members = [member for member in group.members if member.position < page.head]
+        if await self._process(members, facts, page.head):
+            group.position = page.head
+            return
+        await self._look_again(group)
+        for member in group.regroup(_BATCH):
+            self._start(Group([member], member.position))
+
+    async def _look_again(self, group: Group) -> None:
+        """Somebody moved checkpoints of this group, or took ranges away from it: see which, and go on with the rest."""
+        self._standing.see(await self._rows.fleet())
+        for member in list(group.members):
+            stored = self._standing.stored(member)
+            if stored is None:
+                member.part()
+                self._standing.drop(member)
+                self._lost()
+            else:
+                member.checkpoint = stored
+                self._standing.tell(member.name)
+
+    async def _process(self, members: Sequence[Member], facts: Sequence[Fact], head: int) -> bool:
+        """Fold and commit; false if another process was faster. If rows are refused, find the event to blame."""
+        folded: list[tuple[Member, Folded]] = []
+        try:
+            for member in members:
+                if member.group is not None:
+                    mine = after(facts, member.position)
+                    folded.append((member, await member.consumer.fold(mine, member.checkpoint, head)))
+                    await asyncio.sleep(0)  # a batch takes milliseconds; others want the loop too
+            moved = await self._commit([each.changes for _, each in folded], [member for member, _ in folded])
+        except ProjectionError as error:
+            return await self._find_fault(members, facts, head, error)
+        if moved:
+            return False
+        for member, each in folded:
+            await self._advance(member, each)
+        return True
+
+    async def _find_fault(self, members: Sequence[Member], facts: Sequence[Fact], head: int, error: Exception) -> bool:
+        """Halve the batch until one member and one event are left."""
+        if len(members) > 1:
+            return all([await self._process([member], facts, head) for member in members])
+        if len(facts) > 1:
+            half = len(facts) // 2
+            is_done = await self._process(members, facts[:half], facts[half - 1].position)
+            return is_done and await self._process(members, facts[half:], head)
+        self._stumble(members[0], Fault(facts[0].position if facts else head, error))
+        return True
+
+    async def _commit(self, changes: Sequence[Changes], members: Sequence[Member]) -> frozenset[str]:
+        """Commit, however long the disk is full or the file is locked. Raises ``ProjectionError`` for unfit rows."""
+        failures = 0
+        while changes:
+            try:
+                return await self._rows.commit(changes)
+            except StoreClosed:
+                raise
+            except StoreError as error:
+                failures += 1
+                _LOG.warning("the read store did not take a batch, trying again: %s", error)
+                for member in members:
+                    member.error = error
+                await asyncio.sleep(self._retry.seconds(failures))
+        return frozenset()
+
+    async def _advance(self, member: Member, folded: Folded) -> None:
+        """The batch is stored: say so, and set aside who stumbled in it."""
+        member.reach(folded.changes)
+        if folded.fault is None:
+            member.settle(live=member.group is self._live)
+        if member.name not in self._retired and self._standing.position(member.name) >= await self._events.head():
+            await self.retire(member.name)
+        self._standing.tell(member.name)
+        if folded.fault is not None:
+            self._stumble(member, folded.fault)
+
+    async def retire(self, name: str) -> None:
+        """Once a projection has caught up, what older versions left behind goes, unless a process still uses it."""
+        if name not in self._retired and self._standing.is_alone_in_version(name):
+            self._retired.add(name)
+            await self._rows.retire(name)
+
+    # -- faults
+
+    def _stumble(self, member: Member, fault: Fault) -> None:
+        """Try the event again later, or give up. Where the sequence of ``fault.key`` is parked instead, it is here."""
+        member.set_aside(fault)
+        if member.attempts < self._retry.attempts:
+            member.state = "retrying"
+            member.waiting = self._spawn(self._try_again(member))
+            return
+        failed = ProjectionFailed(
+            f"{member.name} stopped at position {fault.position}: {type(fault.cause).__name__}: {fault.cause}",
+            remedy=f"correct it, then open the application again, or rebuild {member.name}",
+            projection=member.name,
+            position=fault.position,
+        )
+        failed.__cause__ = fault.cause
+        member.error, member.state = failed, "failed"
+        _LOG.error("%s", failed, exc_info=fault.cause)
+        self._standing.tell(member.name)
+
+    async def _try_again(self, member: Member) -> None:
+        await asyncio.sleep(self._retry.seconds(member.attempts))
+        member.waiting = None
+        self._start(Group([member], member.position))
+
+    # -- the log
+
+    async def identify(self) -> bool:
+        """Make sure that the rows come from this log and no other; says whether everything is to be built anew."""
+        first = await self._events.read(limit=1)
+        self._log = first.events[0].raw_id if first.events else b""
+        is_other = await self._rows.identify(self._log)
+        if is_other:
+            _LOG.warning("the read store was filled from another log: building everything anew")
+        return is_other
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
+
+
+def _query(types: frozenset[str]) -> EventQuery:
+    return EventQuery.of(types=sorted(types))
