@@ -32,6 +32,7 @@ from headwater.read_store.protocol import Changes
 from headwater.read_store.reader import Reader
 from headwater.read_store.selection import Selection, rank
 from headwater.read_store.shelf import Shelf
+from headwater.read_store.source import no_sql
 from headwater.read_store.tables import RowKey, Table, Values
 
 R = TypeVar("R", bound=ReadModel)
@@ -39,6 +40,8 @@ R = TypeVar("R", bound=ReadModel)
 
 class MemoryReadStore:
     """Read models in dictionaries, for one process and one event loop."""
+
+    sql_face = None
 
     def __init__(self) -> None:
         self.cursor_key = secrets.token_bytes(32)
@@ -187,6 +190,10 @@ class MemoryReadStore:
         """See ``RowSource.stream``."""
         for found in self._selected(selection)[: selection.limit]:
             yield _item(selection, found)
+
+    async def query(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:  # noqa: ARG002
+        """See ``RowSource.query``. There is no SQL here."""
+        raise no_sql()
 
     async def close(self) -> None:
         """See ``ReadStore.close``."""

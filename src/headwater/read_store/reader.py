@@ -9,12 +9,14 @@ A reader never changes: each word gives a new one, so a common beginning can be 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Any, Generic, TypeVar
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
-from headwater.errors import InvalidFilter
+from headwater.errors import InvalidFilter, MissingExtra, QueryError
 from headwater.read_models import LARGEST_PAGE, RELEVANCE, Page, PageRequest, ReadModel
 from headwater.read_store.cursor import Place, context_of, read_cursor, write_cursor
 from headwater.read_store.filters import Condition, Requirement
@@ -22,10 +24,14 @@ from headwater.read_store.highlighting import highlights_of
 from headwater.read_store.reporting import report_of
 from headwater.read_store.searching import Search, search_of
 from headwater.read_store.selection import Selection, alternatives_for, conditions_for, order_of, unknown_field
-from headwater.read_store.source import RowSource
+from headwater.read_store.source import RowSource, SqlFace, no_sql
 from headwater.read_store.tables import Table, Values
 from headwater.read_store.views import Reading, View, reading_of
 from headwater.reports import ReportRow
+
+if TYPE_CHECKING:
+    from sqlalchemy import Executable
+    from sqlalchemy import Table as CoreTable
 
 R = TypeVar("R", bound=ReadModel)
 V = TypeVar("V", bound=ReportRow[Any])
@@ -106,7 +112,7 @@ class Reader(Generic[R]):
         if isinstance(view, Table) and not self._fields:
             row: R | None = await self._store.get(view, view.bound_key(key))
             return row
-        table = view if isinstance(view, Table) else view.table
+        table = self._base()
         bound = table.bound_key(key)
         parts = bound if bound.__class__ is tuple else (bound,)
         same = tuple(Condition(column, "eq", (part,)) for column, part in zip(table.keys, parts, strict=True))
@@ -174,6 +180,43 @@ class Reader(Generic[R]):
         report = report_of(row, self._view, zone)
         return report.rows(await self._store.summarise(report.summary(self._conditions)), sort, limit)
 
+    # -- with SQL of your own
+
+    @property
+    def table(self) -> CoreTable:
+        """The read model as a table of SQLAlchemy Core, whose columns take and give the model's values.
+
+        Raises ``MissingExtra`` without the extra ``[sqlalchemy]``, ``QueryError`` for read models in memory.
+        """
+        made: CoreTable = _core().core_table(self._base(), self._face())
+        return made
+
+    async def select(self, statement: Executable) -> list[Any]:
+        """The rows of a SQLAlchemy statement as named tuples, read as everything here is: on a read-only connection.
+
+        The statement stands for itself: what ``where`` and ``sort`` said does not apply to it. Raises
+        ``ReadOnlyViolation`` for one that writes, ``InvalidFilter`` for a value that fits no field, ``QueryError``.
+        """
+        rows: list[Any] = await _core().select_on(self._store, self._face(), statement)
+        return rows
+
+    async def select_rows(self, statement: Executable) -> list[R]:
+        """Like ``select``, for a statement that selects this model's table: its rows as rows of the model."""
+        if isinstance(self._view, View):
+            remedy = "take named tuples with select()"
+            raise QueryError(f"rows of {self._view.model.__name__} have others beside their own", remedy=remedy)
+        rows: list[R] = await _core().select_rows_on(self._store, self._face(), statement, self._view)
+        return rows
+
+    def _base(self) -> Table:
+        return self._view if isinstance(self._view, Table) else self._view.table
+
+    def _face(self) -> SqlFace:
+        face = self._store.sql_face
+        if face is None:
+            raise no_sql()
+        return face
+
     # -- inside
 
     def _with(self, **changes: Any) -> Reader[R]:
@@ -190,8 +233,9 @@ class Reader(Generic[R]):
     def _selection(self, limit: int | None = None) -> Selection:
         view = self._view
         order = order_of(view, _BEST_FIRST if self._sort is None else self._sort, searched=self._search is not None)
-        table = view if isinstance(view, Table) else view.table
-        whole = Selection(table=table, conditions=self._conditions, order=order, limit=limit, search=self._search)
+        whole = Selection(
+            table=self._base(), conditions=self._conditions, order=order, limit=limit, search=self._search
+        )
         if isinstance(view, View):
             whole = replace(whole, joins=view.joins, reading=view.reading)
         return replace(whole, reading=reading_of(view, self._fields)) if self._fields else whole
@@ -201,6 +245,16 @@ class Reader(Generic[R]):
         if search is None:
             return [{} for _ in rows]
         return [highlights_of(row, view.searched, view.language, search) for row in rows]
+
+
+def _core() -> ModuleType:
+    """The module that needs SQLAlchemy. Raises ``MissingExtra``."""
+    try:
+        return import_module("headwater.read_store.core_tables")
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] != "sqlalchemy":
+            raise
+        raise MissingExtra("sqlalchemy", "SQLAlchemy", "a read model as a table of SQLAlchemy") from error
 
 
 def _from(whole: Selection, place: Place | None, limit: int) -> Selection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import apsw
 import pytest
 
-from headwater.errors import SchemaTooNew, StoreCorrupt, StoreReadOnly, UnsupportedUrl
+from headwater.errors import QueryError, SchemaTooNew, StoreCorrupt, StoreReadOnly, UnsupportedUrl
 from headwater.event_store import open_store
 from headwater.read_store import open_read_store, read_store_url
 
@@ -92,11 +92,11 @@ async def test_writing_queries_fail(tmp_path):
 
 
 async def test_a_read_that_takes_long_goes_on_in_a_thread(tmp_path):
-    """And a wrong one is an error of the store."""
+    """And a wrong one is an error of the query."""
     long = "WITH RECURSIVE n(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n WHERE x < 300000) SELECT max(x) FROM n"
     async with open_read_store(f"sqlite:///{tmp_path}/x.db") as store:
         assert await store.query(long) == [(300_000,)]
-        with pytest.raises(OSError, match="failed"):
+        with pytest.raises(QueryError, match="refused"):
             await store.query("SELECT nothing")
 
 

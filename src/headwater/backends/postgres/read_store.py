@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from headwater.backends.postgres.row_connections import RowServer, read_store_beside
 from headwater.backends.postgres.row_figures import FIGURES
 from headwater.backends.postgres.row_news import RowNews
-from headwater.backends.postgres.row_plans import TableSql, storable
+from headwater.backends.postgres.row_plans import TableSql, shortened, storable
 from headwater.backends.postgres.row_pool import RowPool
 from headwater.backends.postgres.row_reading import RowReader
 from headwater.backends.postgres.row_statements import RowStatements
@@ -26,6 +26,7 @@ from headwater.read_store.reader import Reader
 from headwater.read_store.report_statements import finished, summarising
 from headwater.read_store.selection import Selection
 from headwater.read_store.shelf import Shelf
+from headwater.read_store.source import SqlFace
 from headwater.read_store.statements import counting, selecting
 from headwater.read_store.tables import RowKey, Table
 
@@ -66,6 +67,7 @@ class PostgresReadStore:
         self.server = server
         self.news = RowNews(server)
         self.cursor_key = cursor_key
+        self.sql_face = SqlFace("postgresql", server.schema, shortened)
         self._writer = writer
         self._reader = reader
         self._pools = pools

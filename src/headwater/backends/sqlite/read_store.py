@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+import apsw
 import msgspec
 
 from headwater.backends.sqlite.connection import READ_STORE, SqliteFile
@@ -20,7 +21,7 @@ from headwater.backends.sqlite.row_plans import TableSql, in_sizes
 from headwater.backends.sqlite.row_reading import RowReader
 from headwater.backends.sqlite.row_writing import READ_STORE_SCHEMA, RowWriter
 from headwater.backends.sqlite.statements import statement
-from headwater.errors import StoreClosed
+from headwater.errors import QueryError, StoreClosed, StoreIOError
 from headwater.read_models import ReadModel
 from headwater.read_store.checkpoints import Checkpoint, Fleet, Regrant, Worker, fleet_of, shares_of, standing
 from headwater.read_store.figures import Summary, Summed
@@ -29,6 +30,7 @@ from headwater.read_store.reader import Reader
 from headwater.read_store.report_statements import finished, summarising
 from headwater.read_store.selection import Selection
 from headwater.read_store.shelf import Shelf
+from headwater.read_store.source import SqlFace
 from headwater.read_store.statements import counting, selecting
 from headwater.read_store.tables import RowKey, Table
 
@@ -71,6 +73,8 @@ class SqliteReadStore:
         self._closed = False
 
     # -- filling
+
+    sql_face = SqlFace("sqlite", None, str)
 
     async def prepare(self, tables: Sequence[Table]) -> None:
         """See ``ReadStore.prepare``."""
@@ -188,10 +192,15 @@ class SqliteReadStore:
     async def query(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
         """The rows of any SELECT of your own, values bound for each ``?``, on a read-only connection.
 
-        Raises ``ReadOnlyViolation`` for a statement that writes.
+        Raises ``ReadOnlyViolation`` for a statement that writes, ``QueryError`` for one that SQLite refuses.
         """
         self._refuse_if_closed()
-        return await self._reader.rows(sql, values)
+        try:
+            return await self._reader.rows(sql, values)
+        except StoreIOError as error:
+            if isinstance(error.__cause__, apsw.SQLError | apsw.BindingsError | apsw.MismatchError):
+                raise QueryError(f"the database refused the query: {error.__cause__}") from error.__cause__
+            raise
 
     async def close(self) -> None:
         """See ``ReadStore.close``."""
