@@ -1,27 +1,34 @@
 """Gathers appends of many tasks into few hand-overs to one writer. Reads: waiting.py. Read next: a backend's writer.
 
-Requests of one turn of an event loop are handed over together; the writer takes whatever is there without waiting, and
-answers a whole batch with one wake-up of the loop. What waits is bounded: beyond the bounds ``submit`` waits for room.
-The writer is a thread of its own, which waits in ``take``, or a task on one of the loops, which waits in ``taken``.
+Requests of one turn of an event loop are handed over together, and of the next turns too as long as each brings more;
+the writer takes whatever is there without waiting, and answers a whole batch with one wake-up of the loop. What waits
+is bounded: beyond the bounds ``submit`` waits for room. The writer is a thread of its own, which waits in ``take``, or
+a task on one of the loops, which waits in ``taken``. One that can work on the loop's own thread too sets
+``serve_here``, and is spared the way there and back.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from queue import Empty, SimpleQueue
 from threading import Lock
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from headwater.errors import StoreClosed
+from headwater.errors import OutcomeUnknown, StoreClosed
 from headwater.event_store.waiting import HeadSignal
 
 W = TypeVar("W")
 Pending: TypeAlias = "tuple[W, asyncio.Future[Any], _Desk[W], int]"
+ServeHere: TypeAlias = "Callable[[Sequence[W], int], Sequence[object] | None]"
+"""Requests and their payload in bytes in; their outcomes out, or ``None`` to leave them to the writer."""
+
 _REQUESTS_PER_BATCH = 1_024
 _REQUESTS_WAITING = 4_096
 _BYTES_WAITING = 64 << 20
+_GATHERED_AT_MOST = 256
+_GATHERING_SECONDS = 0.002
 
 
 class GroupCommit(Generic[W]):
@@ -33,6 +40,7 @@ class GroupCommit(Generic[W]):
     def __init__(self, *, requests: int = _REQUESTS_WAITING, payload_bytes: int = _BYTES_WAITING) -> None:
         self.requests = requests
         self.payload_bytes = payload_bytes
+        self.serve_here: ServeHere[W] | None = None
         self._queue: SimpleQueue[list[Pending[W]] | None] = SimpleQueue()
         self._desks: dict[asyncio.AbstractEventLoop, _Desk[W]] = {}
         self._lock = Lock()
@@ -68,7 +76,7 @@ class GroupCommit(Generic[W]):
         except RuntimeError:
             desk = None
         if desk is not None:
-            desk.hand_over()
+            desk.pass_on()
         with self._lock:
             if self._closed:
                 return
@@ -83,6 +91,12 @@ class GroupCommit(Generic[W]):
             for known in [known for known in self._desks if known.is_closed()]:
                 del self._desks[known]
             return self._desks.setdefault(loop, _Desk(self, loop))
+
+    def served_here(self, gathered: list[Pending[W]]) -> Sequence[object] | None:
+        """The outcomes, if the requests can be served on this thread at once, with none in the queue before them."""
+        if self.serve_here is None or not self._queue.empty():
+            return None
+        return self.serve_here([pending[0] for pending in gathered], sum([pending[3] for pending in gathered]))
 
     def enqueue(self, gathered: list[Pending[W]]) -> bool:
         """Pass one turn's requests to the writer; ``False`` if it was already told to end."""
@@ -140,6 +154,8 @@ class _Desk(Generic[W]):
         self._owner = owner
         self._loop = loop
         self._gathered: list[Pending[W]] = []
+        self._gathering_since = 0.0
+        self._seen = 0
         self._requests = 0
         self._bytes = 0
         self.queued: deque[tuple[asyncio.Future[None], int]] = deque()
@@ -169,7 +185,9 @@ class _Desk(Generic[W]):
         """Gather one request; the first of a turn arranges the hand-over at the turn's end."""
         future: asyncio.Future[Any] = self._loop.create_future()
         if not self._gathered:
-            self._loop.call_soon(self.hand_over)
+            self._seen = 1
+            self._gathering_since = self._loop.time()
+            self._loop.call_soon(self._at_end_of_turn)
         self._gathered.append((work, future, self, size))
         return future
 
@@ -178,10 +196,31 @@ class _Desk(Generic[W]):
         self._requests += 1
         self._bytes += size
 
-    def hand_over(self) -> None:
-        """Give the writer what was gathered."""
+    def _at_end_of_turn(self) -> None:
+        """Pass on what was gathered, unless this turn brought more of it: then the next one may, too."""
+        gathered = len(self._gathered)
+        if self._seen < gathered < _GATHERED_AT_MOST and self._gathering_seconds() < _GATHERING_SECONDS:
+            self._seen = gathered
+            self._loop.call_soon(self._at_end_of_turn)
+        else:
+            self.pass_on()
+
+    def _gathering_seconds(self) -> float:
+        return self._loop.time() - self._gathering_since
+
+    def pass_on(self) -> None:
+        """Have served what was gathered: here and now if that can be, else by the writer."""
         gathered, self._gathered = self._gathered, []
-        if gathered and not self._owner.enqueue(gathered):
+        if not gathered:
+            return
+        try:
+            outcomes = self._owner.served_here(gathered)
+        except BaseException:  # a signal's handler raised in the middle of it: nobody knows how far it came
+            self.settle(gathered, [OutcomeUnknown("the append was interrupted") for _ in gathered])
+            raise
+        if outcomes is not None:
+            self.settle(gathered, outcomes)
+        elif not self._owner.enqueue(gathered):
             self.settle(gathered, [closed() for _ in gathered])
 
     def from_thread(self, function: Any, *arguments: Any) -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from headwater.errors import StoreClosed
+from headwater.errors import OutcomeUnknown, StoreClosed
 from headwater.event_store.group_commit import GroupCommit
 
 
@@ -164,3 +164,60 @@ async def test_a_batch_may_be_answered_in_parts():
     batch = await commits.taken()
     commits.answer(batch, [4])
     assert await asyncio.gather(*tasks[3:]) == [3, 4]
+
+
+async def test_turns_that_bring_more_are_gathered_until_one_does_not():
+    """Who comes a turn later, as the next readable connections do, is in the same batch."""
+    commits = GroupCommit()
+    batches = []
+    commits.serve_here = lambda works, _size: batches.append(list(works)) or works
+
+    async def late(number):
+        for _ in range(number):
+            await asyncio.sleep(0)
+        return await commits.submit(number, 1)
+
+    assert await asyncio.gather(*(late(number) for number in (0, 0, 1, 2))) == [0, 0, 1, 2]
+    assert await commits.submit("alone", 1) == "alone"
+    assert batches == [[0, 0, 1, 2], ["alone"]]
+
+
+async def test_requests_are_served_on_the_loop_if_the_writer_can():
+    """Outcomes and exceptions come back as from the thread, and the room is free again."""
+    commits = GroupCommit(requests=2)
+    sizes = []
+    commits.serve_here = lambda works, size: sizes.append(size) or [KeyError(w) if w == 1 else w for w in works]
+    outcomes = await asyncio.gather(*(commits.submit(number, 10) for number in range(5)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [int, KeyError, int, int, int]
+    assert sum(sizes) == 50
+
+
+async def test_what_the_writer_leaves_is_queued_and_nobody_overtakes_it():
+    """While something is in the queue, the loop does not ask to serve ahead of it."""
+    commits = GroupCommit()
+    asked = []
+    commits.serve_here = lambda works, _size: asked.append(list(works))
+    first = asyncio.ensure_future(commits.submit("first", 1))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    second = asyncio.ensure_future(commits.submit("second", 1))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert await asyncio.to_thread(serve, commits) == ["first", "second"]
+    assert await asyncio.gather(first, second) == ["first", "second"]
+    assert asked == [["first"]]
+
+
+async def test_an_interrupt_while_serving_leaves_nobody_waiting():
+    """The callers are told that the outcome is unknown, and the interrupt goes on."""
+    commits = GroupCommit()
+
+    def interrupted(_works, _size):
+        raise KeyboardInterrupt
+
+    commits.serve_here = interrupted
+    waiting = commits.submit("work", 1)
+    with pytest.raises(KeyboardInterrupt):
+        commits.close()
+    with pytest.raises(OutcomeUnknown):
+        await waiting

@@ -19,6 +19,7 @@ from headwater.backends.sqlite.errors import read_only_error, translated
 from headwater.errors import StoreCorrupt, StoreIOError, UnsupportedUrl
 
 Durability = Literal["full", "relaxed"]
+Commits = Literal["auto", "thread"]
 _SYNCHRONOUS = {"full": "FULL", "relaxed": "NORMAL"}
 _SCHEME = "sqlite:///"
 _WAL_BYTES_KEPT = 64 << 20
@@ -37,14 +38,18 @@ READ_STORE = FileKind("read store", 0x48575253)
 
 
 class SqliteFile(msgspec.Struct, frozen=True, kw_only=True):
-    """Which file, and how: ``relaxed`` durability survives a crash, but may lose the last commits at a power cut."""
+    """Which file, and how: ``relaxed`` durability survives a crash, but may lose the last commits at a power cut.
+
+    With ``commits="thread"`` an event loop never waits for the disk itself; ``auto`` lets it as long as that is quick.
+    """
 
     path: str
     kind: FileKind = EVENT_LOG
     durability: Durability = "full"
+    commits: Commits = "auto"
     busy_timeout_seconds: float = 5.0
     cache_kibibytes: int = 16_384
-    wal_pages: int = 4_000
+    wal_pages: int = 1_000
 
     @classmethod
     def of_url(cls, url: str) -> SqliteFile:
@@ -61,11 +66,11 @@ class SqliteFile(msgspec.Struct, frozen=True, kw_only=True):
         try:
             return msgspec.convert({"path": path, **{_OPTIONS[k]: v for k, v in options.items()}}, cls, strict=False)
         except msgspec.ValidationError as error:
-            remedy = "durability is full or relaxed, busy_timeout is in seconds"
+            remedy = "durability is full or relaxed, commits is auto or thread, busy_timeout is in seconds"
             raise UnsupportedUrl(f"{url!r} has a bad option: {error}", remedy=remedy, url=url) from None
 
 
-_OPTIONS = {"durability": "durability", "busy_timeout": "busy_timeout_seconds"}
+_OPTIONS = {"durability": "durability", "commits": "commits", "busy_timeout": "busy_timeout_seconds"}
 
 
 def connect(file: SqliteFile, *, read_only: bool = False) -> Connection:
@@ -104,6 +109,8 @@ def _set_up(connection: Connection, file: SqliteFile, *, read_only: bool) -> Non
         return
     if connection.readonly("main"):  # SQLite falls back to reading silently when the file is write-protected
         raise read_only_error(file.path)
+    # A statement of many rows can be undone by itself; without this, SQLite keeps what that takes in a temporary file.
+    connection.execute("PRAGMA temp_store=MEMORY")
     _write_ahead(connection, file)
     connection.execute(f"PRAGMA synchronous={_SYNCHRONOUS[file.durability]}")
     connection.execute(f"PRAGMA wal_autocheckpoint={file.wal_pages}")

@@ -35,7 +35,9 @@ _POLL_SECONDS = 0.05
 
 
 async def open_sqlite(url: str, *, clock: Clock | None = None, migrate: bool = True) -> SqliteEventStore:
-    """The log of ``sqlite:///path.db``, made if it is missing. Options: ``durability=relaxed``, ``busy_timeout=5``.
+    """The log of ``sqlite:///path.db``, made if it is missing.
+
+    Options: ``durability=relaxed``, ``commits=thread``, ``busy_timeout=5``.
 
     Raises ``UnsupportedUrl``, ``StoreCorrupt``, ``StoreReadOnly``, ``StoreIOError``, ``SchemaTooNew``,
     ``SchemaOutdated`` (without ``migrate``).

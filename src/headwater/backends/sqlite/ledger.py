@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import groupby, islice
 from operator import attrgetter
+from time import perf_counter
 
 import msgspec
 
@@ -40,11 +41,14 @@ _ABSENT = (0, 0, 0)
 class Ledger:
     """The log as one writing connection sees it. Between ``begin`` and ``end`` a transaction is open."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, busy_timeout_seconds: float) -> None:
         self._connection = connection
+        self._busy_milliseconds = int(busy_timeout_seconds * 1000)
+        self._patient = True
         self._execute = connection.cursor().execute
         self.head = 0
         self.committing = False
+        self.flush_seconds = 0.0
         self.tags: dict[str, list[int]] = {}  # tag -> its id, its last position, the type there
         self._types: dict[str, list[int]] = {}  # type -> its id, its last position
         self._type_ids: dict[str, int] = {}
@@ -57,6 +61,12 @@ class Ledger:
         self._first_unwritten = 1
 
     # -- a transaction
+
+    def be_patient(self, patient: bool) -> None:  # noqa: FBT001  the one thing it says
+        """Whether ``begin`` waits for another process that holds the file."""
+        if patient is not self._patient:
+            self._patient = patient
+            self._connection.set_busy_timeout(self._busy_milliseconds if patient else 0)
 
     def begin(self, now_us: int) -> None:
         """Open a transaction, and catch up with other writers of the file."""
@@ -72,7 +82,9 @@ class Ledger:
         """Write what was placed, and commit it durably."""
         self.write()
         self.committing = True
+        started = perf_counter()
         self._execute("COMMIT")
+        self.flush_seconds = perf_counter() - started
         self.committing = False
         self._version = self._connection.data_version()
 

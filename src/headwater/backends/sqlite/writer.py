@@ -1,4 +1,7 @@
-"""The one thread that appends to a log: batch in, one durable transaction, outcomes out. Reads: ledger.py.
+"""Appends to a log: batch in, one durable transaction, outcomes out. Reads: ledger.py, pace.py.
+
+A thread of its own does it; or the event loop that has the requests, while the disk is so quick that the way to the
+thread and back would cost more, and while nobody else is at it.
 
 A failed condition or a repeated id concerns its own request only. An error of the disk concerns the whole batch:
 nothing is known of the connection any more, so it is dropped, and the next batch opens the file anew.
@@ -9,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
 from datetime import UTC, datetime, timedelta
-from threading import Thread
+from threading import Lock, Thread
 from typing import TypeAlias
 
 import apsw
@@ -18,6 +21,7 @@ import msgspec
 from headwater.backends.sqlite.connection import EVENT_LOG, SqliteFile, connect
 from headwater.backends.sqlite.errors import store_error
 from headwater.backends.sqlite.ledger import Ledger
+from headwater.backends.sqlite.pace import Pace
 from headwater.backends.sqlite.schema import Schema, prepare
 from headwater.clock import Clock
 from headwater.errors import DuplicateEventId, InvalidAppend, OtherHistory, StoreError, StoreIOError
@@ -27,6 +31,7 @@ from headwater.event_store.protocol import AppendCondition, NewEvent, RecordedEv
 EVENT_LOG_SCHEMA = Schema("event_log", EVENT_LOG, 1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_BYTES_HERE = 256 << 10
 
 
 class SaveSnapshot(msgspec.Struct, frozen=True):
@@ -48,7 +53,7 @@ Work: TypeAlias = Append | SaveSnapshot | CopyEvents
 
 
 class Writer:
-    """Owns the writing connection of one log; serves ``commits`` until it is closed."""
+    """Owns the writing connection of one log; serves ``commits`` until it is closed. Who serves holds the lock."""
 
     def __init__(
         self, file: SqliteFile, clock: Clock, commits: GroupCommit[Work], announce: Callable[[], None], *, migrate: bool
@@ -58,9 +63,13 @@ class Writer:
         self._clock = clock
         self._commits = commits
         self._announce = announce
+        self._serving = Lock()
+        self._pace = Pace()
         self.ledger: Ledger | None = self._open(migrate=migrate)
         self._thread = Thread(target=self._run, name=f"headwater-writer {file.path}", daemon=True)
         self._thread.start()
+        if file.commits == "auto":
+            commits.serve_here = self._serve_here
 
     @property
     def known_tags(self) -> Container[str]:
@@ -74,39 +83,72 @@ class Writer:
 
     def _run(self) -> None:
         while (batch := self._commits.take()) is not None:
-            outcomes = self._serve([pending[0] for pending in batch])
+            with self._serving:
+                outcomes = self._serve([pending[0] for pending in batch])
             self._announce()
             self._commits.answer(batch, outcomes)
             del batch, outcomes  # the thread must not keep them alive while it waits
-        self._drop()
+        with self._serving:
+            self._drop()
 
     def _serve(self, works: Sequence[Work]) -> Sequence[object]:
-        """An outcome for each request. Whatever happens, the thread lives on."""
+        """An outcome for each request, on the writer's thread."""
+        try:
+            return self._attempt(works, patient=True)
+        except apsw.BusyError as error:
+            return [self._told(error, committing=False) for _ in works]
+
+    def _serve_here(self, works: Sequence[Work], size: int) -> Sequence[object] | None:
+        """The same on an event loop's thread, which must not wait long; ``None`` leaves it to the writer's."""
+        if size > _BYTES_HERE or not self._pace.is_quick() or not self._serving.acquire(blocking=False):
+            return None
+        try:
+            if self.ledger is None:
+                return None
+            outcomes = self._attempt(works, patient=False)
+        except apsw.BusyError:
+            return None
+        except BaseException:  # a signal's handler raised in the middle of it
+            self._drop()
+            raise
+        finally:
+            self._serving.release()
+        self._announce()
+        return outcomes
+
+    def _attempt(self, works: Sequence[Work], *, patient: bool) -> Sequence[object]:
+        """An outcome for each request. Whatever happens, the writer lives on.
+
+        Raises ``BusyError``, and has done nothing, if another process holds the file, at once unless ``patient``.
+        """
         try:
             ledger = self.ledger or self._open(migrate=False)
             self.ledger = ledger
-            return self._commit(ledger, works)
-        except apsw.BusyError as error:  # another process holds the file; the connection is well
-            return self._abandoned(error, len(works))
+            outcomes = self._commit(ledger, works, patient=patient)
+        except apsw.BusyError:  # the connection is well
+            self._abandon()
+            raise
         except Exception as error:  # noqa: BLE001  every waiting caller is told
             committing = self.ledger is not None and self.ledger.committing
             self._drop()
             return [self._told(error, committing=committing) for _ in works]
+        self._pace.flushed(ledger.flush_seconds)
+        return outcomes
 
-    def _commit(self, ledger: Ledger, works: Sequence[Work]) -> Sequence[object]:
+    def _commit(self, ledger: Ledger, works: Sequence[Work], *, patient: bool) -> Sequence[object]:
+        ledger.be_patient(patient)
         try:
             return _in_one_transaction(ledger, works, self._now_us(), warily=False)
         except apsw.ConstraintError:  # an id exists: once more from the start, looking before placing
             ledger.abandon()
             return _in_one_transaction(ledger, works, self._now_us(), warily=True)
 
-    def _abandoned(self, error: apsw.Error, count: int) -> Sequence[object]:
+    def _abandon(self) -> None:
         try:
             if self.ledger is not None:
                 self.ledger.abandon()
         except apsw.Error:
             self._drop()
-        return [self._told(error, committing=False) for _ in range(count)]
 
     def _told(self, error: Exception, *, committing: bool) -> StoreError:
         """The same news for each caller, as an exception of its own."""
@@ -127,7 +169,7 @@ class Writer:
         except BaseException:
             connection.close(force=True)
             raise
-        return Ledger(connection)
+        return Ledger(connection, self._file.busy_timeout_seconds)
 
     def _drop(self) -> None:
         ledger, self.ledger = self.ledger, None

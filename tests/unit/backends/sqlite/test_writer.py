@@ -8,7 +8,8 @@ import threading
 import apsw
 import pytest
 
-from headwater.backends.sqlite import ledger, writer
+from headwater.backends.sqlite import event_store as sqlite_event_store
+from headwater.backends.sqlite import ledger, pace, writer
 from headwater.errors import OutcomeUnknown, StoreBusy, StoreFull, StoreIOError
 from headwater.event_store import AppendCondition, Appended, Conflict, EventQuery, NewEvent, open_store
 from headwater.event_store.protocol import ALL
@@ -20,9 +21,10 @@ def event(*tags):
     return NewEvent("A", b"", tags)
 
 
-@pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path / 'log.db'}"
+@pytest.fixture(params=["auto", "thread"])
+def url(tmp_path, request):
+    """A log whose commits are waited for by the event loop while that is quick, or always by the writer's thread."""
+    return f"sqlite:///{tmp_path / 'log.db'}?commits={request.param}"
 
 
 class Faulty:
@@ -75,7 +77,6 @@ async def test_appends_of_one_turn_are_one_transaction(url, faults):
         ("INSERT INTO events", apsw.SQLITE_IOERR_WRITE, StoreIOError),
         ("COMMIT", apsw.SQLITE_FULL, StoreFull),
         ("COMMIT", apsw.SQLITE_IOERR_FSYNC, OutcomeUnknown),
-        ("BEGIN", apsw.SQLITE_BUSY, StoreBusy),
         ("BEGIN", apsw.SQLITE_IOERR_READ, StoreIOError),
     ],
 )
@@ -138,7 +139,7 @@ async def test_a_fault_of_the_writer_itself_is_told_and_survived(url, monkeypatc
 
 async def test_a_lock_held_elsewhere_is_waited_for_and_then_reported(url, tmp_path):
     """Nothing is stored, and the next append goes through."""
-    async with open_store(f"{url}?busy_timeout=0.05") as store:
+    async with open_store(f"{url}&busy_timeout=0.05") as store:
         await store.append([event()])
         holder = apsw.Connection(str(tmp_path / "log.db"))
         holder.execute("BEGIN IMMEDIATE")
@@ -147,6 +148,74 @@ async def test_a_lock_held_elsewhere_is_waited_for_and_then_reported(url, tmp_pa
         holder.execute("ROLLBACK")
         holder.close()
         assert await store.append([event()]) == Appended(2, 2)
+
+
+async def test_a_loop_leaves_it_to_the_thread_to_wait_for_a_lock(url, faults):
+    """Held for a moment, the file costs the caller nothing but that moment; the loop is not blocked."""
+    async with open_store(url) as store:
+        await store.append([event()])
+        if "commits=auto" in url:
+            faults["BEGIN"] = apsw.SQLITE_BUSY
+        assert await store.append([event()]) == Appended(2, 2)
+        assert not faults
+
+
+async def test_an_interrupt_in_the_middle_leaves_the_store_usable(tmp_path, monkeypatch):
+    """Who waits is told that the outcome is unknown; the next append opens the file anew."""
+    async with open_store(f"sqlite:///{tmp_path / 'log.db'}") as store:
+        with monkeypatch.context() as patch:
+            patch.setattr(ledger.Ledger, "end", interrupted)
+            commits = store._commits
+            waiting = commits.submit(([event()], None, []), 0)
+            with pytest.raises(KeyboardInterrupt):
+                commits._desks[asyncio.get_running_loop()].pass_on()
+            with pytest.raises(OutcomeUnknown):
+                await waiting
+        assert await store.append([event()]) == Appended(1, 1)
+
+
+def interrupted(_ledger):
+    """What a second Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+async def test_slow_flushes_are_left_to_the_thread(tmp_path, monkeypatch):
+    """After two of them no loop waits for the disk, until it is quick again."""
+    seen = []
+    real = writer.Writer._attempt
+
+    def attempt(self, works, *, patient):
+        outcomes = real(self, works, patient=patient)
+        seen.append((patient, threading.current_thread() is not threading.main_thread()))
+        self._pace.flushed(0.002 if len(seen) < 4 else 0.0001)
+        return outcomes
+
+    monkeypatch.setattr(writer.Writer, "_attempt", attempt)
+    monkeypatch.setattr(pace, "_QUICK_SECONDS", 0.0)
+    monkeypatch.setattr(pace, "_SECONDS_BETWEEN_PROBES", 60.0)
+    async with open_store(f"sqlite:///{tmp_path / 'log.db'}") as store:
+        for _ in range(4):
+            await store.append([event()])
+    assert seen == [(False, False), *[(True, True)] * 3]
+
+
+def test_loops_in_several_threads_share_one_store(tmp_path):
+    """Whoever finds the writer at work elsewhere hands over to the thread; every append stands once."""
+    opened = asyncio.new_event_loop()
+    store = opened.run_until_complete(sqlite_event_store.open_sqlite(f"sqlite:///{tmp_path / 'log.db'}"))
+    firsts = []
+
+    async def appends():
+        firsts.extend([(await store.append([event()])).first for _ in range(50)])
+
+    threads = [threading.Thread(target=asyncio.run, args=(appends(),)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    opened.run_until_complete(store.close())
+    opened.close()
+    assert sorted(firsts) == list(range(1, 201))
 
 
 async def test_closing_leaves_one_file_and_no_thread(url, tmp_path):

@@ -1,2 +1,2 @@
 -- The head of a multi-row insert; rows of (tag, position, type) follow.
-INSERT INTO event_tags (tag, position, type) VALUES
+INSERT OR FAIL INTO event_tags (tag, position, type) VALUES
