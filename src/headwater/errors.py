@@ -21,7 +21,10 @@
     ├── QueryError                 (ValueError)
     │   ├── UnknownField           (LookupError)      a filter or sort name that the contract does not have
     │   ├── InvalidCursor                             a page cursor that was not made by this query
-    │   └── InvalidFilter                             an operator or value that does not fit its field
+    │   ├── InvalidFilter                             an operator or value that does not fit its field
+    │   ├── RowNotFound            (LookupError)      there is no row of that key
+    │   └── QueryTooExpensive                         answering would cost more than its limits allow
+    │       └── QueryTooSlow       (TimeoutError)     it took longer than its limits allow, and was broken off
     ├── ReadOnlyViolation          (PermissionError)  a query tried to write
     ├── ProjectionError            (RuntimeError)
     │   ├── ProjectionFailed                          a projection stopped on an event
@@ -254,6 +257,29 @@ class InvalidFilter(QueryError):
     """An operator or value that does not fit its field."""
 
     code = "invalid-filter"
+
+
+class RowNotFound(QueryError, LookupError):
+    """A detail query found no row of its key: ``model`` and ``key``."""
+
+    code = "row-not-found"
+
+    def __init__(self, model: str, key: dict[str, Any]) -> None:
+        shown = ", ".join(f"{name} {value!r}" for name, value in key.items())
+        super().__init__(f"there is no {model} of {shown}", model=model, key=key)
+
+
+class QueryTooExpensive(QueryError):
+    """A query would cost more than its limits allow. ``limit`` names which one, ``allowed`` says how much that is."""
+
+    code = "query-too-expensive"
+    remedy = "ask for less: filter by indexed fields, or for a smaller page; or declare other Limits for the query"
+
+
+class QueryTooSlow(QueryTooExpensive, TimeoutError):
+    """A query took longer than its limits allow and was broken off. ``allowed`` is in seconds."""
+
+    code = "query-too-slow"
 
 
 class ReadOnlyViolation(HeadwaterError, PermissionError):

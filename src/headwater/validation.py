@@ -35,6 +35,7 @@ from headwater.plain import is_array, is_mapping_value, pointer
 
 _MOST_FAULTS = 100
 _DEEPEST = 32
+_LONGEST_NAME = 60
 _PLACE = re.compile(r" - at (?P<key>`key` in )?`\$(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 _DECODING = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
@@ -248,8 +249,9 @@ def _described(hint: Any) -> Any:
 
 
 def _near(name: str, known: set[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    close = difflib.get_close_matches(name[:_LONGEST_NAME], known, n=1)
+    listed = f"there are: {', '.join(sorted(known))}" if known else "it has none"
+    return f"; did you mean {close[0]}? {listed}" if close else f"; {listed}"
 
 
 def _own_words(error: BaseException, path: tuple[str | int, ...]) -> FieldError:

@@ -43,7 +43,11 @@ def test_every_fault_comes_at_once():
         ("/incident_id", "is missing"),
         ("/caller", "Expected str, got int"),
         ("/impact", "Expected int <= 3"),
-        ("/callr", "is not a field of OpenIncident; did you mean caller?"),
+        (
+            "/callr",
+            "is not a field of OpenIncident; did you mean caller? there are: caller, channel, impact, incident_id, "
+            "lines, notes, payment, place, tree",
+        ),
     ]
 
 

@@ -14,9 +14,10 @@ from headwater import errors
 from headwater.catalogue import Catalogue, spoken_name
 from headwater.errors import FieldError
 from headwater.http.examples import example_of
+from headwater.http.listings import answers_of, describe
 from headwater.http.problems import status_of, title_of
 from headwater.messages import Command, Query, Receipt, contract_of
-from headwater.queries.asking import answer_type_of
+from headwater.queries.asking import answer_type_of, is_declared
 from headwater.schemas import schemas_of
 
 Json = dict[str, Any]
@@ -68,14 +69,23 @@ class _Schemas:
 
     def __init__(self, commands: Iterable[type[Command]], queries: Iterable[type[Query[Any]]]) -> None:
         asked = list(queries)
-        wanted = [*commands, *asked, *map(answer_type_of, asked), Receipt, ProblemDocument]
+        self._others = {cls: answers_of(cls) for cls in asked if is_declared(cls)}
+        others = [other for each in self._others.values() for other in each]
+        wanted = [*commands, *asked, *map(answer_type_of, asked), *others, Receipt, ProblemDocument]
         types: list[Any] = list({repr(kind): kind for kind in wanted}.values())
         found, self.components = schemas_of(types, ref_template=_REF)
         self._schemas = {repr(kind): schema for kind, schema in zip(types, found, strict=True)}
+        for cls in self._others:
+            describe(cls, self.follow(self.of(cls)))
 
     def of(self, wanted: Any) -> Json:
         """The schema of a type, as a reference where it has a name."""
         return self._schemas[repr(wanted)]
+
+    def answer_of(self, cls: type[Query[Any]]) -> Json:
+        """The schema of what a query is answered."""
+        own, others = self.of(answer_type_of(cls)), self._others.get(cls, ())
+        return {"anyOf": [own, *map(self.of, others)]} if others else own
 
     def follow(self, schema: Json) -> Json:
         """A schema with its reference, if it is one, followed."""
@@ -106,7 +116,7 @@ def _command(cls: type[Command], schemas: _Schemas) -> Json:
 
 
 def _query(cls: type[Query[Any]], schemas: _Schemas) -> Json:
-    answer = _answer("The answer.", schemas.of(answer_type_of(cls)), _ANSWER_HEADERS)
+    answer = _answer("The answer.", schemas.answer_of(cls), _ANSWER_HEADERS)
     problems = _problems(schemas, {*map(status_of, _QUERY_ERRORS), 401, 404, 405, 500})
     described = _described(cls, "queries")
     freshness = [

@@ -25,22 +25,25 @@ STATUS_OF: dict[type[errors.HeadwaterError], int] = {
     errors.QueryError: 400,
     errors.Forbidden: 403,
     errors.UnknownMessage: 404,
+    errors.RowNotFound: 404,
     errors.ConcurrencyError: 409,
     errors.ExpectationFailed: 412,
     errors.IdempotencyMismatch: 422,
     errors.InvalidAppend: 422,
     errors.InvalidMessage: 422,
+    errors.QueryTooExpensive: 422,
     errors.Refused: 422,
     errors.ProjectionBehind: 503,
     errors.ProjectionFailed: 503,
     errors.StoreError: 503,
+    errors.QueryTooSlow: 503,
     errors.StoreFull: 507,
 }
 """Which status an error answers with: the nearest class of its tree that stands here. Others are ours, hence 500."""
 
 _CLAUSE_END = re.compile(r"[.:](?:\s|$)|\n")
 _TELLABLE = (errors.InvalidAppend, errors.DuplicateEventId)
-_PASSING = (errors.ProjectionBehind, errors.StoreBusy, errors.OutcomeUnknown, errors.StoreClosed)
+_PASSING = (errors.ProjectionBehind, errors.QueryTooSlow, errors.StoreBusy, errors.OutcomeUnknown, errors.StoreClosed)
 _RETRY_AFTER_SECONDS = b"1"
 _OUR_FAULT = 500
 

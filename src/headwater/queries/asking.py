@@ -1,4 +1,4 @@
-"""Asking: a query (and a position to wait for) becomes an answer. Reads: read_store/reader.py, followers/progress.py.
+"""Asking: a query (and a position to wait for) becomes an answer. Reads: declared.py, read_store/reader.py.
 
 Read next: runtime.py. This is station 8 on the path of an item.
 """
@@ -11,15 +11,18 @@ from typing import Any, Generic, TypeVar, get_args, get_origin
 
 import msgspec
 
-from headwater.annotations import name_of
+from headwater.annotations import is_below, name_of
 from headwater.clock import Clock
 from headwater.errors import UnknownMessage
 from headwater.event_store.protocol import EventStore
 from headwater.followers.progress import Progress
 from headwater.messages import Query, contract_of
-from headwater.read_models import ReadModel
+from headwater.queries.declared import DetailPlan, ListPlan, declared_plan
+from headwater.queries.listing import DetailQuery, ListQuery
+from headwater.read_models import Page, ReadModel
 from headwater.read_store.protocol import ReadStore
 from headwater.read_store.reader import Reader
+from headwater.read_store.views import sources_of, view_faults
 from headwater.signatures import Parameter, alternatives, is_kind, read_signature
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -56,7 +59,10 @@ class Answer(msgspec.Struct, Generic[T], frozen=True):
 
 
 class QueryPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known about a query handler: the ``query``, the ``readers`` (by parameter) and ``services`` it wants."""
+    """What is known about a query handler: the ``query``, the ``readers`` (by parameter) and ``services`` it wants.
+
+    A ``declared`` query is answered by what it says itself.
+    """
 
     query: type[Query[Any]]
     function: Callable[..., Any]
@@ -65,6 +71,7 @@ class QueryPlan(msgspec.Struct, frozen=True, kw_only=True):
     services: tuple[Parameter, ...]
     where: str
     faults: tuple[str, ...]
+    declared: ListPlan | DetailPlan | None = None
 
     @property
     def name(self) -> str:
@@ -74,7 +81,7 @@ class QueryPlan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def models(self) -> tuple[type[ReadModel], ...]:
         """The read models it reads."""
-        return tuple(dict.fromkeys(self.readers.values()))
+        return tuple(dict.fromkeys(source for model in self.readers.values() for source in sources_of(model)))
 
 
 def query_plan(function: Callable[..., Any]) -> QueryPlan | str:
@@ -94,6 +101,7 @@ def query_plan(function: Callable[..., Any]) -> QueryPlan | str:
     for parameter in signature.parameters[1:]:
         if get_origin(parameter.annotation) is Reader and is_kind(get_args(parameter.annotation)[0], ReadModel):
             readers[parameter.name] = get_args(parameter.annotation)[0]
+            faults.extend(view_faults(readers[parameter.name]))
         elif Reader in (parameter.annotation, get_origin(parameter.annotation)):
             faults.append(f"{where}: parameter {parameter.name!r} does not say of what: Reader[SomeReadModel]")
         else:
@@ -109,12 +117,38 @@ def query_plan(function: Callable[..., Any]) -> QueryPlan | str:
     )
 
 
+def is_declared(part: object) -> bool:
+    """Whether it is a query class that needs no handler."""
+    return is_kind(part, ListQuery) or is_kind(part, DetailQuery)
+
+
+def declared_query_plan(cls: type[Query[Any]]) -> QueryPlan | str:
+    """How a declared query is answered; a string is the fault that leaves no plan at all."""
+    plan = declared_plan(cls)
+    if isinstance(plan, str):
+        return plan
+    return QueryPlan(
+        query=cls,
+        function=plan.answer,
+        is_async=True,
+        readers={"rows": plan.model},
+        services=(),
+        where=cls.__qualname__,
+        faults=plan.faults,
+        declared=plan,
+    )
+
+
 def answer_type_of(query: type[Query[Any]]) -> Any:
     """``T`` of a ``Query[T]``; ``Any`` if the class does not say."""
     for base in query.__mro__:
         for generic in getattr(base, "__orig_bases__", ()):
-            if get_origin(generic) is Query and not isinstance(get_args(generic)[0], TypeVar):
-                return get_args(generic)[0]
+            origin: Any = get_origin(generic)
+            given = get_args(generic)
+            if not is_below(origin, Query) or any(isinstance(argument, TypeVar) for argument in given):
+                continue
+            page: Any = Page
+            return page[given[0]] if issubclass(origin, ListQuery) else given[0]
     return Any
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from headwater.errors import UnknownMessage
 from headwater.read_models import ReadModel
 from headwater.read_store.tables import Table
-from headwater.read_store.views import Joined, View, base_of, is_view, joins_of
+from headwater.read_store.views import View, view_of
 
 
 class Shelf:
@@ -17,7 +17,7 @@ class Shelf:
     def __init__(self) -> None:
         self.tables: tuple[Table, ...] = ()
         self._by_model: dict[type[ReadModel], Table] = {}
-        self._views: dict[type[ReadModel], View] = {}
+        self._views: dict[type[ReadModel], Table | View] = {}
 
     def fill(self, tables: Iterable[Table]) -> None:
         """These tables, and no others."""
@@ -37,14 +37,7 @@ class Shelf:
 
     def view_of(self, model: type[ReadModel]) -> Table | View:
         """What shows the rows of a read model: its table, or a view of it if it has others beside it."""
-        if not is_view(model):
-            return self.table_of(model)
         found = self._views.get(model)
         if found is None:
-            table = self.table_of(base_of(model))
-            joins = [
-                Joined(name, self.table_of(other), tuple(table.column[field] for field in join.fields))
-                for name, join, other in joins_of(model)
-            ]
-            found = self._views[model] = View(model, table, joins)
+            found = self._views[model] = view_of(model, self.table_of)
         return found

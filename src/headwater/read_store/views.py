@@ -64,6 +64,18 @@ class View:
         )
 
 
+def view_of(model: type[ReadModel], table_of: Callable[[type[ReadModel]], Table]) -> Table | View:
+    """What shows the rows of a read model: its table, or a view of it if it has others beside it."""
+    if not is_view(model):
+        return table_of(model)
+    table = table_of(base_of(model))
+    joins = [
+        Joined(name, table_of(other), tuple(table.column[field] for field in join.fields))
+        for name, join, other in joins_of(model)
+    ]
+    return View(model, table, joins)
+
+
 def is_view(model: type[ReadModel]) -> bool:
     """Whether a model has rows of others beside its own, so that nothing fills it."""
     return any(isinstance(mark, Join) for _, marks, _ in marked_fields(model) for mark in marks)

@@ -18,12 +18,13 @@ _ALL = [
 _EXPECTED = {
     400: {"MalformedMessage", "QueryError", "UnknownField", "InvalidCursor", "InvalidFilter"},
     403: {"Forbidden"},
-    404: {"UnknownMessage"},
+    404: {"RowNotFound", "UnknownMessage"},
     409: {"ConcurrencyError"},
     412: {"ExpectationFailed"},
-    422: {"IdempotencyMismatch", "InvalidAppend", "InvalidMessage", "Refused"},
+    422: {"IdempotencyMismatch", "InvalidAppend", "InvalidMessage", "QueryTooExpensive", "Refused"},
     503: {
-        "DuplicateEventId", "OtherHistory", "OutcomeUnknown", "ProjectionBehind", "ProjectionFailed", "SchemaOutdated",
+        "DuplicateEventId", "OtherHistory", "OutcomeUnknown", "ProjectionBehind", "ProjectionFailed", "QueryTooSlow",
+        "SchemaOutdated",
         "SchemaTooNew", "StoreBusy", "StoreClosed", "StoreCorrupt", "StoreError", "StoreIOError", "StoreReadOnly",
         "UnsupportedUrl",
     },

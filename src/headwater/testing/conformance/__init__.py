@@ -36,6 +36,7 @@ _SUITES = (
     "row_finding",
     "row_joining",
     "row_keeping",
+    "row_listing",
     "row_paging",
     "row_searching",
     "scripts",

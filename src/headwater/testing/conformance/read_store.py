@@ -1,7 +1,7 @@
 """The suite of the read store's contract, whole. Reads: all modules named ``read_`` and ``row_`` beside it.
 
 Reading order: read_samples, read_backend, row_keeping, row_sharing, row_watching, row_finding, row_paging,
-row_reporting, row_selecting, row_searching, row_joining.
+row_reporting, row_selecting, row_searching, row_joining, row_listing.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from headwater.testing.conformance.row_finding import RowFinding
 from headwater.testing.conformance.row_joining import RowJoining
 from headwater.testing.conformance.row_keeping import RowKeeping
+from headwater.testing.conformance.row_listing import RowListing
 from headwater.testing.conformance.row_paging import RowPaging
 from headwater.testing.conformance.row_reporting import RowReporting
 from headwater.testing.conformance.row_searching import RowSearching
@@ -27,5 +28,6 @@ class ReadStoreConformance(
     RowSelecting,
     RowSearching,
     RowJoining,
+    RowListing,
 ):
     """Every promise of ``ReadStore``. A backend's test class says its ``capabilities`` and its ``url``."""
