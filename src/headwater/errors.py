@@ -74,9 +74,6 @@ class HeadwaterError(Exception):
         return f"{self.message} ({self.remedy})" if self.remedy else self.message
 
 
-# -- putting an application together -----------------------------------------------------------------------------------
-
-
 class WiringError(HeadwaterError, TypeError):
     """The parts of an application do not fit together. ``faults`` lists every fault, not only the first."""
 
@@ -263,10 +260,6 @@ class RowNotFound(QueryError, LookupError):
     """A detail query found no row of its key: ``model`` and ``key``."""
 
     code = "row-not-found"
-
-    def __init__(self, model: str, key: dict[str, Any]) -> None:
-        shown = ", ".join(f"{name} {value!r}" for name, value in key.items())
-        super().__init__(f"there is no {model} of {shown}", model=model, key=key)
 
 
 class QueryTooExpensive(QueryError):

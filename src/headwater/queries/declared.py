@@ -111,11 +111,14 @@ class DetailPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     async def answer(self, query: DetailQuery[Any], rows: Reader[Any]) -> Any:
         """The row that the query asks for. Raises ``RowNotFound``."""
-        parts = tuple(getattr(query, key) for key in self.keys)
+        parts = [getattr(query, key) for key in self.keys]
         reader = rows.only(*split_fields(query.fields)) if query.fields else rows
-        row = await reader.get(parts if len(parts) > 1 else parts[0])
+        row = await reader.get(tuple(parts) if len(parts) > 1 else parts[0])
         if row is None:
-            raise RowNotFound(self.model.__name__, dict(zip(self.keys, parts, strict=True)))
+            key = dict(zip(self.keys, parts, strict=True))
+            shown = ", ".join(f"{name} {value!r}" for name, value in key.items())
+            name = self.model.__name__
+            raise RowNotFound(f"there is no {name} of {shown}", model=name, key=key)
         return row
 
 
@@ -146,10 +149,10 @@ def split_fields(fields: tuple[str, ...]) -> list[str]:
 def _model_of(cls: type[Query[Any]], base: type[Any]) -> type[ReadModel] | None:
     for each in cls.__mro__:
         for generic in getattr(each, "__orig_bases__", ()):
-            found = get_args(generic)
-            if is_below(class_of(generic), base) and found and is_below(found[0], ReadModel):
-                model: type[ReadModel] = found[0]
-                return model
+            for argument in get_args(generic):
+                if is_below(class_of(generic), base) and is_below(argument, ReadModel):
+                    model: type[ReadModel] = argument
+                    return model
     return None
 
 
