@@ -123,7 +123,9 @@ class Bell:
         try:
             connection.add_termination_listener(lambda *_: self.news.set())
             await connection.add_listener(self.channel, heard)
-        except Exception:  # noqa: BLE001  as above
+        except BaseException as error:
             connection.terminate()
-            return None
+            if isinstance(error, Exception):  # as above
+                return None
+            raise
         return connection
