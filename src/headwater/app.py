@@ -18,6 +18,7 @@ from headwater.event_store import open_store
 from headwater.followers import LEASE_SECONDS, Follower, Progress
 from headwater.projections import projectors
 from headwater.queries.asking import Asker
+from headwater.queries.past import Past
 from headwater.read_store import open_read_store, read_store_url
 from headwater.runtime import BlockingRuntime, Runtime, run_blocking
 from headwater.wiring import wire
@@ -99,7 +100,16 @@ class App:
                 cache_size=cache_size,
             )
             asker = Asker(self.wiring.queries, rows, services, event_store=events, progress=progress, clock=clock)
-            runtime = Runtime(self, events, rows, clock, executor, asker, follower, progress)
+            past = Past(
+                self.wiring.projections,
+                self.wiring.queries,
+                services,
+                event_store=events,
+                codec=self.codec,
+                clock=clock,
+            )
+            stack.push_async_callback(past.close)
+            runtime = Runtime(self, events, rows, clock, executor, asker, past, follower, progress)
             services[Runtime] = runtime
             await follower.prepare()
             stack.push_async_callback(follower.stop)

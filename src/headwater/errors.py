@@ -22,6 +22,7 @@
     │   ├── UnknownField           (LookupError)      a filter or sort name that the contract does not have
     │   ├── InvalidCursor                             a page cursor that was not made by this query
     │   ├── InvalidFilter                             an operator or value that does not fit its field
+    │   ├── InvalidAsOf                               a place in the past that there is not
     │   ├── RowNotFound            (LookupError)      there is no row of that key
     │   └── QueryTooExpensive                         answering would cost more than its limits allow
     │       └── QueryTooSlow       (TimeoutError)     it took longer than its limits allow, and was broken off
@@ -129,9 +130,6 @@ class HandlerContractError(ContractError):
     code = "handler-contract"
 
 
-# -- messages ----------------------------------------------------------------------------------------------------------
-
-
 class MessageError(HeadwaterError, ValueError):
     """A message could not be read."""
 
@@ -181,9 +179,6 @@ class UndecodableEvent(MessageError):
     code = "undecodable-event"
 
 
-# -- commands ----------------------------------------------------------------------------------------------------------
-
-
 class Refused(HeadwaterError):
     """A business rule refused the command. ``code`` is the rule's own slug, ``fields`` what the caller may need."""
 
@@ -226,9 +221,6 @@ class EvolutionError(HeadwaterError, RuntimeError):
     """An aggregate's ``evolve`` failed on a stored event."""
 
     code = "evolution-error"
-
-
-# -- queries and projections -------------------------------------------------------------------------------------------
 
 
 class QueryError(HeadwaterError, ValueError):
@@ -275,6 +267,12 @@ class QueryTooSlow(QueryTooExpensive, TimeoutError):
     code = "query-too-slow"
 
 
+class InvalidAsOf(QueryError):
+    """A place in the past that there is not: beyond the log, still to come, or a time without zone."""
+
+    code = "invalid-as-of"
+
+
 class ReadOnlyViolation(HeadwaterError, PermissionError):
     """A query handler tried to write. Queries never change anything."""
 
@@ -306,9 +304,6 @@ class ProjectionBehind(ProjectionError, TimeoutError):
 
     code = "projection-behind"
     remedy = "ask again shortly, or accept an older answer"
-
-
-# -- stores ------------------------------------------------------------------------------------------------------------
 
 
 class StoreError(HeadwaterError, OSError):

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, contextmanager
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from headwater.catalogue import Catalogue
@@ -19,6 +20,7 @@ from headwater.event_store.protocol import EventStore
 from headwater.followers import Follower, Progress, ProjectionStatus
 from headwater.messages import Command, Query, Receipt
 from headwater.queries.asking import Answer, Asker
+from headwater.queries.past import Past
 from headwater.read_store import ReadStore
 
 T = TypeVar("T")
@@ -45,6 +47,7 @@ class Runtime:
         clock: Clock,
         executor: Executor,
         asker: Asker,
+        past: Past,
         follower: Follower,
         progress: Progress,
     ) -> None:
@@ -57,6 +60,7 @@ class Runtime:
         self.progress = progress
         self._executor = executor
         self._asker = asker
+        self._past = past
         self._follower = follower
 
     async def execute(
@@ -108,13 +112,17 @@ class Runtime:
         max_staleness: float | None = None,
         timeout: float = _DEFAULT_WAIT_SECONDS,
         actor: str | None = None,
+        as_of: int | datetime | None = None,
     ) -> T:
         """The answer to a query. ``after`` waits until the read models include that receipt (or position).
 
         ``max_staleness`` (seconds) waits until they are at most that old; ``timeout`` (seconds) bounds the wait, then
-        ``ProjectionBehind`` is raised. Also raises ``Forbidden`` and ``QueryError``.
+        ``ProjectionBehind`` is raised. ``as_of`` (a position, or an aware datetime) asks for the answer as it was then,
+        whatever the read models hold now. Also raises ``Forbidden``, ``InvalidAsOf`` and other ``QueryError``.
         """
         position = await self._admit(query, after, actor)
+        if as_of is not None:
+            return (await self._past.answer(query, as_of)).value
         return await self._asker.ask(query, after=position, max_staleness=max_staleness, timeout=timeout)
 
     async def answer(
@@ -125,9 +133,12 @@ class Runtime:
         max_staleness: float | None = None,
         timeout: float = _DEFAULT_WAIT_SECONDS,
         actor: str | None = None,
+        as_of: int | datetime | None = None,
     ) -> Answer[T]:
         """Like ``ask``, with the ``position`` the answer stands at and its ``age_seconds``."""
         position = await self._admit(query, after, actor)
+        if as_of is not None:
+            return await self._past.answer(query, as_of)
         return await self._asker.answer(query, after=position, max_staleness=max_staleness, timeout=timeout)
 
     async def _admit(self, query: Query[Any], after: Receipt | int | None, actor: str | None) -> int | None:

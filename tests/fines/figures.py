@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.fines.rows import ACTIVITY_OF
-from tests.fines.views import CountFines, SummariseFines
+from tests.fines.views import CountFines, FineCounts, FineSummary, SummariseFines
 
 from headwater import Runtime
 
@@ -17,8 +17,11 @@ _TOP_VARIANTS = 5
 
 async def read_figures(office: Runtime) -> dict[str, Any]:
     """The figures under the names that they were published with."""
-    summary = await office.ask(SummariseFines())
-    counts = await office.ask(CountFines())
+    return figures_of(await office.ask(SummariseFines()), await office.ask(CountFines()))
+
+
+def figures_of(summary: FineSummary, counts: FineCounts) -> dict[str, Any]:
+    """The figures that these answers hold."""
     variants = sorted((-cases, _variant(path)) for path, cases in summary.paths.items())
     return {
         "cases": summary.fines,

@@ -20,7 +20,7 @@ from headwater.queries.asking import Answer
 from headwater.read_models import Page, PageRequest
 
 _READING = ("GET", "HEAD")
-VARY = (b"vary", b"Accept, Authorization, Cookie, Headwater-Position, Headwater-Max-Staleness")
+VARY = (b"vary", b"Accept, Authorization, Cookie, Headwater-Position, Headwater-Max-Staleness, Headwater-As-Of")
 """What else than the URL an answer depends on: who asks, and how fresh it has to be."""
 REVALIDATE = (b"cache-control", b"private, no-cache")
 

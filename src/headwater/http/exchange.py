@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from datetime import datetime
 from typing import Any
 
 from headwater.http.faults import BodyTooLarge, Headers, InvalidHeader, NotJson
 from headwater.http.problems import MEDIA_TYPE, problem_of
+from headwater.queries.past import as_of_text
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -122,6 +124,17 @@ def read_position(headers: RequestHeaders) -> int | None:
     if _POSITION.fullmatch(raw.strip()) is None:
         raise InvalidHeader("Headwater-Position", "a position: a whole number from 0")
     return int(raw)
+
+
+def read_as_of(headers: RequestHeaders) -> int | datetime | None:
+    """The place in the past an answer is asked for, from ``Headwater-As-Of``: a position or a time with its zone."""
+    raw = headers.get(b"headwater-as-of")
+    if raw is None:
+        return None
+    try:
+        return as_of_text(raw.decode("ascii").strip())
+    except ValueError as error:
+        raise InvalidHeader("Headwater-As-Of", "a position, or a time with its zone (RFC 3339)") from error
 
 
 def read_max_staleness(headers: RequestHeaders) -> float | None:

@@ -15,6 +15,7 @@ from headwater.http.exchange import (
     Scope,
     Send,
     applied,
+    read_as_of,
     read_json,
     read_max_staleness,
     read_position,
@@ -81,4 +82,5 @@ class QueryDoor:
             max_staleness=read_max_staleness(headers),
             timeout=options.wait_seconds if wait_seconds is None else wait_seconds,
             actor=caller.actor,
+            as_of=read_as_of(headers),
         )

@@ -195,6 +195,14 @@ class MemoryReadStore:
         """See ``RowSource.query``. There is no SQL here."""
         raise no_sql()
 
+    def copy(self) -> MemoryReadStore:
+        """Another store with the same rows, which goes its own way from here on."""
+        made = MemoryReadStore()
+        made._log, made._versions = self._log, dict(self._versions)
+        made._rows = {name: dict(rows) for name, rows in self._rows.items()}
+        made._ranges = {key: list(ranges) for key, ranges in self._ranges.items()}
+        return made
+
     async def close(self) -> None:
         """See ``ReadStore.close``."""
         self._closed = True

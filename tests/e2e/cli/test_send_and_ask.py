@@ -95,6 +95,15 @@ def test_an_answer_includes_everything_in_the_log(headwater, tasks):
     ]
 
 
+def test_an_answer_as_it_was(headwater, tasks):
+    """From the log alone, at a position or a time."""
+    then = headwater("ask", "app:app", "find-tasks", "--as-of", 2, "--json").json
+    assert (then["position"], [row["task_id"] for row in then["value"]["items"]]) == (2, ["t2", "t1"])
+    assert headwater("ask", "app:app", "find-tasks", "--as-of", "2001-01-01T00:00:00Z", "--json").json["position"] == 0
+    assert headwater("ask", "app:app", "find-tasks", "--as-of", 9, "--json").problem["code"] == "invalid-as-of"
+    assert headwater("ask", "app:app", "find-tasks", "--as-of", "soon").code == 2
+
+
 def test_fields_narrow_sort_and_page(headwater, tasks):
     """Words after the name are the query's fields, nested ones with a dot."""
     words = ("ask", "app:app", "find-tasks", "status=open", "sort=added_at", "page.size=1")

@@ -16,7 +16,7 @@ _ALL = [
     if issubclass(kind, errors.HeadwaterError) and kind is not errors.HeadwaterError
 ]
 _EXPECTED = {
-    400: {"MalformedMessage", "QueryError", "UnknownField", "InvalidCursor", "InvalidFilter"},
+    400: {"MalformedMessage", "QueryError", "UnknownField", "InvalidAsOf", "InvalidCursor", "InvalidFilter"},
     403: {"Forbidden"},
     404: {"RowNotFound", "UnknownMessage"},
     409: {"ConcurrencyError"},

@@ -133,6 +133,17 @@ async def test_an_answer_may_be_asked_to_be_fresh(client, five):
     assert response.status_code == 200
 
 
+async def test_an_answer_may_be_asked_for_as_it_was(client, five):
+    """At a position or a time; it says where it stands, and a place that there is not is a problem."""
+    then = await client.get("/queries/find-incidents", headers={"headwater-as-of": "2"})
+    before = await client.get("/queries/find-incidents", headers={"headwater-as-of": "2001-01-01T00:00:00Z"})
+    beyond = await client.get("/queries/find-incidents", headers={"headwater-as-of": "99"})
+
+    assert (len(then.json()["items"]), then.headers["headwater-position"]) == (2, "2")
+    assert (before.json()["items"], before.headers["headwater-position"]) == ([], "0")
+    assert (beyond.status_code, beyond.json()["type"]) == (400, "urn:headwater:problem:invalid-as-of")
+
+
 async def test_an_unchanged_answer_is_304(client, five, open_incident, runtime):
     """The entity tag names the content: the same again is not sent, another one is."""
     first = await client.get("/queries/find-incidents?impact=1&page.size=9")
@@ -199,6 +210,7 @@ _BAD_HEADERS = [
     ("headwater-position", "soon"),
     ("headwater-position", "9" * 30),
     ("headwater-max-staleness", "nan"),
+    ("headwater-as-of", "yesterday"),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, TypeGuard
 
 import click
@@ -13,6 +14,7 @@ from headwater.cli.screen import Screen
 from headwater.cli.verb import READ_STORE_OPTION, URL_OPTION, verb
 from headwater.cli.watching import watched
 from headwater.plain import is_object
+from headwater.queries.past import as_of_text
 from headwater.read_models import Page
 
 
@@ -28,8 +30,9 @@ from headwater.read_models import Page
     "--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait at most."
 )
 @click.option("--actor", metavar="WHO", help="Who asks.")
+@click.option("--as-of", metavar="PLACE", help="As it was: at a position, or at a time such as 2012-03-01T00:00Z.")
 @verb
-async def command(
+async def command(  # noqa: PLR0913, PLR0917  each is an argument or an option of the command line
     screen: Screen,
     app: str,
     name: str,
@@ -40,23 +43,34 @@ async def command(
     eventual: bool,  # noqa: FBT001  an option of the command line
     timeout: float,
     actor: str | None,
+    as_of: str | None,
 ) -> None:
     """Ask APP (module:attribute) the query NAME and show the answer.
 
     Fields stand as words: status=open page.size=10 sort=-opened_at. The answer includes everything in the log, unless
-    --after or --eventual say that less is enough.
+    --after or --eventual say that less is enough. With --as-of it is the answer as it was then, from the log alone.
     """
     loaded = load_app(app)
     query = loaded.codec.decode_query(name, parameters_of(words))
+    place = None if as_of is None else _place(as_of)
     log = await existing_log(log_url(loaded, url))
-    async with loaded.open(log, read_store=read_store, follow="if-needed") as runtime:
-        if after is None and not eventual:
+    async with loaded.open(log, read_store=read_store, follow="if-needed" if place is None else False) as runtime:
+        if place is not None:
+            after = None
+        elif after is None and not eventual:
             after = await runtime.event_store.head()
-        names = [plan.name for plan in loaded.wiring.projections]
+        names = [plan.name for plan in loaded.wiring.projections if place is None]
         async with watched(screen, "reading the log", runtime, names, after or 0):
-            answer = await runtime.answer(query, after=after, timeout=timeout, actor=actor)
+            answer = await runtime.answer(query, after=after, timeout=timeout, actor=actor, as_of=place)
     shown = {"value": answer.value, "position": answer.position, "age_seconds": answer.age_seconds}
     screen.answer(shown, lambda: _draw(screen, answer.value, answer.position))
+
+
+def _place(text: str) -> int | datetime:
+    try:
+        return as_of_text(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is no position and no time", param_hint="--as-of") from error
 
 
 def _draw(screen: Screen, value: Any, position: int) -> None:

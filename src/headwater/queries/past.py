@@ -1,0 +1,226 @@
+"""Answers as they were: the needed part of the log folded beside the live tables. Reads: asking.py, projections/.
+
+Read next: runtime.py. The rows of a past position stand in a scratch read store: in memory, or for a long log in a
+temporary SQLite file. It holds the projections that the query reads, and is kept for further questions at that place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any, TypeVar
+
+import msgspec
+
+from headwater.clock import Clock
+from headwater.codec import Codec
+from headwater.errors import InvalidAsOf, ProjectionFailed, UnknownMessage
+from headwater.event_store.protocol import EventQuery, EventStore
+from headwater.followers.feed import facts_of
+from headwater.followers.progress import Progress
+from headwater.messages import Query, contract_of
+from headwater.projections import Projector, projectors
+from headwater.queries.asking import Answer, Asker, QueryPlan
+from headwater.read_models import ProjectionPlan
+from headwater.read_store.memory import MemoryReadStore
+from headwater.read_store.opening import open_read_store
+from headwater.read_store.protocol import Changes, ReadStore
+from headwater.read_store.views import sources_of
+
+T = TypeVar("T")
+
+_PAGE = 2_000
+_MOST_IN_MEMORY = 50_000
+_KEPT = 8
+
+
+class Past:
+    """Answers queries as of a position or a time, from scratch read stores of which few are kept."""
+
+    def __init__(
+        self,
+        projections: Sequence[ProjectionPlan],
+        queries: Sequence[QueryPlan],
+        services: Mapping[Any, Any],
+        *,
+        event_store: EventStore,
+        codec: Codec,
+        clock: Clock,
+    ) -> None:
+        self._projections = projections
+        self._queries = {plan.query: plan for plan in queries}
+        self._services = services
+        self._events = event_store
+        self._codec = codec
+        self._clock = clock
+        self._kept: OrderedDict[tuple[frozenset[str], int], _Scratch] = OrderedDict()
+        self._turn = asyncio.Lock()
+
+    async def answer(self, query: Query[T], as_of: int | datetime) -> Answer[T]:
+        """The answer as of a position (events up to it, and it) or of a time (events recorded until then).
+
+        For its handler it is then: ``Now`` is that time, or when the event at that position was recorded. Raises
+        ``InvalidAsOf`` for a place beyond the log or now, ``ProjectionFailed`` where an event cannot be projected.
+        """
+        plan = self._queries.get(type(query))
+        if plan is None:
+            raise UnknownMessage("query", contract_of(type(query)).name)
+        position, moment = await self._place(as_of)
+        wanted = {source for model in plan.models for source in sources_of(model)}
+        needed = [each for each in self._projections if wanted.intersection(each.models)]
+        async with self._rows(needed, position) as rows:
+            asker = Asker(
+                [plan],
+                rows,
+                self._services,
+                event_store=self._events,
+                progress=Progress(),
+                clock=_Still(moment),
+            )
+            value = await asker.ask(query)
+        return Answer(value, position, await self._age_seconds(position))
+
+    async def close(self) -> None:
+        """Let go of what is kept."""
+        while self._kept:
+            await self._kept.popitem()[1].drop()
+
+    async def _place(self, as_of: int | datetime) -> tuple[int, datetime]:
+        head = await self._events.head()
+        if isinstance(as_of, datetime):
+            if as_of.tzinfo is None:
+                raise InvalidAsOf(f"{as_of} has no time zone", remedy="give an aware datetime", as_of=as_of)
+            if as_of > self._clock.now():
+                raise InvalidAsOf(f"{as_of} is still to come", remedy="ask without it for what is now", as_of=as_of)
+            return await position_at(self._events, as_of, head), as_of
+        if not 0 <= as_of <= head:
+            remedy = f"give a position from 0 to {head}"
+            raise InvalidAsOf(f"the log ends at position {head}, before {as_of}", remedy=remedy, as_of=as_of, head=head)
+        events = (await self._events.read(after=as_of - 1, limit=1)).events if as_of else ()
+        return as_of, events[0].recorded_at if events else self._clock.now()
+
+    async def _age_seconds(self, position: int) -> float:
+        missing = (await self._events.read(after=position, limit=1)).events
+        return max(0.0, (self._clock.now() - missing[0].recorded_at).total_seconds()) if missing else 0.0
+
+    # -- scratch read stores
+
+    @asynccontextmanager
+    async def _rows(self, plans: Sequence[ProjectionPlan], position: int) -> AsyncIterator[ReadStore]:
+        """The rows of these projections as of a position; one is built at a time, and nobody's is taken away."""
+        names = frozenset(plan.name for plan in plans)
+        async with self._turn:
+            scratch = self._kept.get((names, position)) or await self._build(plans, names, position)
+            self._kept[names, position] = scratch
+            self._kept.move_to_end((names, position))
+            scratch.users += 1
+            await self._make_room()
+        try:
+            yield scratch.rows
+        finally:
+            scratch.users -= 1
+
+    async def _make_room(self) -> None:
+        idle = [key for key, scratch in self._kept.items() if not scratch.users]
+        for key in idle[: max(0, len(self._kept) - _KEPT)]:
+            await self._kept.pop(key).drop()
+
+    async def _build(self, plans: Sequence[ProjectionPlan], names: frozenset[str], position: int) -> _Scratch:
+        start, scratch = 0, None
+        if position <= _MOST_IN_MEMORY:
+            start, scratch = self._nearest(names, position)
+        scratch = scratch or await _Scratch.open(in_memory=position <= _MOST_IN_MEMORY)
+        try:
+            await fold_until(self._events, self._codec, projectors(plans, scratch.rows), scratch.rows, start, position)
+        except BaseException:
+            await scratch.drop()
+            raise
+        return scratch
+
+    def _nearest(self, names: frozenset[str], position: int) -> tuple[int, _Scratch | None]:
+        """A copy of the last rows before that position, if there are any in memory."""
+        earlier = [at for kept, at in self._kept if kept == names and at <= position]
+        rows = self._kept[names, max(earlier)].rows if earlier else None
+        return (max(earlier), _Scratch(rows.copy())) if isinstance(rows, MemoryReadStore) else (0, None)
+
+
+async def fold_until(
+    events: EventStore, codec: Codec, consumers: Sequence[Projector], rows: ReadStore, start: int, position: int
+) -> None:
+    """Project the log from ``start`` up to ``position`` into a read store that nobody else fills.
+
+    Raises ``ProjectionFailed`` where an event cannot be projected.
+    """
+    await rows.prepare([table for consumer in consumers for table in consumer.tables])
+    types = frozenset[str]().union(*(consumer.event_types for consumer in consumers))
+    at = start
+    while types and at < position:
+        page = await events.read(EventQuery.of(types=sorted(types)), after=at, limit=_PAGE)
+        facts = facts_of([event for event in page.events if event.position <= position], types, codec)
+        at = min(position, page.events[-1].position) if len(page.events) == _PAGE else position
+        stood = await rows.checkpoints()
+        changes: list[Changes] = []
+        for consumer in consumers:
+            wanted = [fact for fact in facts if fact.type in consumer.event_types]
+            folded = await consumer.fold(wanted, stood[consumer.name], at)
+            if folded.fault is not None:
+                failed = ProjectionFailed(
+                    f"{consumer.name} stops at position {folded.fault.position}: {folded.fault.cause}",
+                    projection=consumer.name,
+                    position=folded.fault.position,
+                )
+                raise failed from folded.fault.cause
+            changes.append(folded.changes)
+        await rows.commit(changes)
+
+
+async def position_at(events: EventStore, moment: datetime, head: int) -> int:
+    """The last position recorded until that moment, 0 if there is none: times go up along the log, so by halving."""
+    low, high = 0, head
+    while low < high:
+        middle = (low + high + 1) // 2
+        (event,) = (await events.read(after=middle - 1, limit=1)).events
+        low, high = (middle, high) if event.recorded_at <= moment else (low, middle - 1)
+    return low
+
+
+def as_of_text(text: str) -> int | datetime:
+    """A place in the past as people write it: a position, or a time in ISO 8601. Raises ``ValueError``."""
+    return int(text) if text.isdecimal() and text.isascii() else datetime.fromisoformat(text)
+
+
+class _Still:
+    """A clock that stands."""
+
+    def __init__(self, moment: datetime) -> None:
+        self._moment = moment
+
+    def now(self) -> datetime:
+        return self._moment
+
+
+class _Scratch(msgspec.Struct, eq=False):
+    """A read store for one place in the past, and what to clear away after it."""
+
+    rows: ReadStore
+    rest: AsyncExitStack = msgspec.field(default_factory=AsyncExitStack)
+    users: int = 0
+
+    @classmethod
+    async def open(cls, *, in_memory: bool) -> _Scratch:
+        if in_memory:
+            return cls(MemoryReadStore())
+        async with AsyncExitStack() as stack:
+            directory = await asyncio.to_thread(mkdtemp, prefix="headwater-past-")
+            stack.push_async_callback(asyncio.to_thread, shutil.rmtree, directory, ignore_errors=True)
+            rows = await stack.enter_async_context(open_read_store(f"sqlite:///{Path(directory) / 'rows.db'}"))
+            return cls(rows, stack.pop_all())
+
+    async def drop(self) -> None:
+        await self.rest.aclose()

@@ -1,0 +1,168 @@
+"""Answers as they were: at a position, at a time, on scratch rows of which few are kept."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import pytest
+
+from headwater import App, Event, Now, Projection, Query, Reader, ReadModel, Tag, answers, on
+from headwater.errors import InvalidAsOf, ProjectionFailed
+from headwater.queries import past
+from headwater.queries.past import as_of_text
+from headwater.read_models import Key
+from headwater.testing import ControlledClock
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+class Paid(Event):
+    account: Annotated[str, Tag("account")]
+    amount: int
+
+
+class Sums(ReadModel):
+    account: Annotated[str, Key()]
+    amount: int
+    times: int
+
+
+class Paying(Projection[Sums]):
+    @on
+    def paid(self, event: Paid, row: Sums | None) -> Sums:
+        if event.amount < 0:
+            raise ValueError("a payment below nothing")
+        before = row or Sums(account=event.account, amount=0, times=0)
+        return Sums(account=event.account, amount=before.amount + event.amount, times=before.times + 1)
+
+
+class GetSum(Query[int]):
+    account: str
+
+
+class GetTime(Query[datetime]):
+    pass
+
+
+@answers
+async def get_sum(query: GetSum, sums: Reader[Sums]) -> int:
+    row = await sums.get(query.account)
+    return row.amount if row else 0
+
+
+@answers
+def get_time(_query: GetTime, now: Now) -> datetime:
+    return now
+
+
+APP = App("past", Paying, get_sum, get_time, Paid)
+
+
+@asynccontextmanager
+async def paid(amounts, read_store="memory:"):
+    """An application into which amounts were paid, one each hour from noon on."""
+    clock = ControlledClock(NOON)
+    async with APP.open("memory:", read_store=read_store, clock=clock) as desk:
+        for amount in amounts:
+            await desk.event_store.append([desk.codec.encode_event(Paid(account="a", amount=amount))])
+            clock.advance(HOUR)
+        yield desk
+
+
+@pytest.fixture(params=["in memory", "in a file"])
+def scratch(request, monkeypatch, tmp_path):
+    """Where past rows stand."""
+    monkeypatch.setattr(past, "_MOST_IN_MEMORY", 1_000 if request.param == "in memory" else 0)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    return tmp_path
+
+
+async def test_each_position_has_its_own_answer(scratch):
+    """From nothing at all up to the whole log, forwards and backwards."""
+    async with paid([1, 2, 3, 4]) as desk:
+        for position, expected in ((2, 3), (4, 10), (0, 0), (3, 6), (2, 3)):
+            answer = await desk.answer(GetSum(account="a"), as_of=position)
+            assert (answer.value, answer.position) == (expected, position)
+        assert answer.age_seconds == (2 * HOUR).total_seconds()
+        await desk.caught_up()
+        assert await desk.ask(GetSum(account="a")) == 10
+    assert list(scratch.iterdir()) == []
+
+
+async def test_each_moment_has_its_own_answer(scratch):
+    """Events count from the moment they were recorded on; before the first there is nothing."""
+    async with paid([1, 2, 3, 4]) as desk:
+        for moment, expected in (
+            (NOON - HOUR, 0),
+            (NOON, 1),
+            (NOON + HOUR - timedelta(microseconds=1), 1),
+            (NOON + HOUR, 3),
+            (NOON + 4 * HOUR, 10),
+        ):
+            assert await desk.ask(GetSum(account="a"), as_of=moment) == expected
+        assert await desk.ask(GetTime(), as_of=NOON + HOUR) == NOON + HOUR
+        assert await desk.ask(GetTime(), as_of=3) == NOON + 2 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("as_of", "words"),
+    [
+        (5, "ends at position 4"),
+        (-1, "ends at position 4"),
+        (datetime(2026, 1, 1), "no time zone"),  # noqa: DTZ001  what is refused
+        (NOON + 5 * HOUR, "still to come"),
+    ],
+    ids=str,
+)
+async def test_places_that_there_are_not_are_refused(as_of, words):
+    """With an error that says why."""
+    async with paid([1, 2, 3, 4]) as desk:
+        with pytest.raises(InvalidAsOf, match=words):
+            await desk.ask(GetSum(account="a"), as_of=as_of)
+
+
+async def test_an_event_that_cannot_be_projected_is_named(scratch):
+    """Past it there is no answer; before it there is, and nothing is left behind."""
+    async with paid([1, -2, 3]) as desk:
+        with pytest.raises(ProjectionFailed, match="position 2"):
+            await desk.ask(GetSum(account="a"), as_of=3)
+        assert await desk.ask(GetSum(account="a"), as_of=1) == 1
+    assert list(scratch.iterdir()) == []
+
+
+async def test_few_places_are_kept(scratch, monkeypatch):
+    """The ones that were asked for last; what they stand in is cleared away."""
+    monkeypatch.setattr(past, "_KEPT", 2)
+    async with paid(range(6)) as desk:
+        for position in range(1, 7):
+            await desk.ask(GetSum(account="a"), as_of=position)
+        assert [at for _, at in desk._past._kept] == [5, 6]
+        assert len(list(scratch.iterdir())) in {0, 2}
+
+
+async def test_a_repeated_question_folds_nothing(monkeypatch):
+    """And a later one goes on from the nearest place before."""
+    folded = []
+    fold = past.fold_until
+
+    async def counting(events, codec, consumers, rows, start, position):
+        folded.append((start, position))
+        await fold(events, codec, consumers, rows, start, position)
+
+    monkeypatch.setattr(past, "fold_until", counting)
+    async with paid([1, 2, 3, 4]) as desk:
+        answers = [await desk.ask(GetSum(account="a"), as_of=position) for position in (2, 2, 3, 1, 4)]
+    assert answers == [3, 3, 6, 1, 10]
+    assert folded == [(0, 2), (2, 3), (0, 1), (3, 4)]
+
+
+def test_a_place_is_written_as_a_position_or_a_time():
+    """As people write them."""
+    assert as_of_text("17") == 17
+    assert as_of_text("2026-01-01T12:00:00Z") == NOON
+    with pytest.raises(ValueError, match="Invalid isoformat"):
+        as_of_text("yesterday")
