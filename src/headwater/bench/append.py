@@ -14,7 +14,7 @@ from headwater.bench.peers import absence, installed, umadb
 from headwater.bench.timing import rate_of_clients, run
 from headwater.errors import ConcurrencyError
 from headwater.event_store import open_store
-from headwater.event_store.protocol import AppendCondition, Conflict, EventQuery, EventStore, NewEvent
+from headwater.event_store.protocol import AppendCondition, Appended, EventQuery, EventStore, NewEvent
 
 _SECONDS = 0.8
 APPEND_1, APPEND_16, APPEND_256 = "append, 1 client", "append, 16 clients", "append, 256 clients"
@@ -54,25 +54,35 @@ def _plan(settings: Settings) -> Iterator[Plan]:
 def _appends(place: Path, seconds: float, clients: int) -> Sample:
     async def measure(directory: Path) -> Sample:
         async with open_store(f"sqlite:///{directory / 'log.db'}") as store:
-            return await rate_of_clients(clients, seconds, partial(_client, store))
+            return await rate_of_clients(clients, seconds, partial(append_client, store))
 
     with fresh(place) as directory:
         return run(measure(directory))
 
 
-def _client(store: EventStore, number: int) -> Callable[[], Awaitable[None]]:
-    """A client that appends to its own orders, ten lines each, always on the position it saw last."""
-    appended = last = 0
+def append_client(
+    store: EventStore, number: int, *, begun: int = 0, conditional: bool = True, conflicts: list[int] | None = None
+) -> Callable[[], Awaitable[None]]:
+    """A client that appends to its own orders, ten lines each, always on the position it saw last.
+
+    It made ``begun`` appends before. Nobody else appends to its orders, so a conflict is an error, unless somebody
+    collects the positions of such ``conflicts``.
+    """
+    appended, last = begun, 0
 
     async def step() -> None:
         nonlocal appended, last
         order = order_key(number, appended)
         tags = (f"order:{order}",)
-        condition = AppendCondition(EventQuery.of(types=("LineAdded",), tags=tags), last)
+        condition = AppendCondition(EventQuery.of(types=("LineAdded",), tags=tags), last) if conditional else None
         made = await store.append([NewEvent("LineAdded", line_json(order), tags)], condition)
-        if isinstance(made, Conflict):
+        if isinstance(made, Appended):
+            appended, last = appended + 1, made.last
+        elif conflicts is None:
             raise ConcurrencyError(f"nobody else appends to {order}, but {made} came back")
-        appended, last = appended + 1, made.last
+        else:
+            conflicts.append(made.position)
+            last = made.position
 
     return step
 

@@ -8,10 +8,15 @@ from headwater.bench.commands import COMMANDS
 from headwater.bench.figures import Group
 from headwater.bench.footprint import FOOTPRINT
 from headwater.bench.load import LOAD
+from headwater.bench.postgres_append import POSTGRES_APPEND, POSTGRES_SLOW_FSYNC
 from headwater.bench.project import PROJECT
 from headwater.bench.serve import SERVE
 from headwater.bench.slow_fsync import SLOW_FSYNC
 
 GROUPS: dict[str, Group] = {
-    group.name: group for group in (APPEND, SLOW_FSYNC, COMMANDS, LOAD, PROJECT, ASK, SERVE, FOOTPRINT)
+    group.name: group
+    for group in (
+        *(APPEND, SLOW_FSYNC, COMMANDS, LOAD, PROJECT, ASK, SERVE, FOOTPRINT),
+        *(POSTGRES_APPEND, POSTGRES_SLOW_FSYNC),
+    )
 }

@@ -52,7 +52,7 @@ def serving(command: Sequence[str], port: int, environment: Mapping[str, str] | 
         stderr=subprocess.PIPE,
     )
     try:
-        if not _listens(process, port):
+        if not listens(process, port):
             process.kill()
             said = process.communicate()[1].decode(errors="replace")
             raise RuntimeError(f"{command[0]} does not listen on port {port}: {said[-_LAST_WORDS:]}")
@@ -70,7 +70,8 @@ def free_port() -> int:
         return port
 
 
-def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
+def listens(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until the process takes connections; ``False`` if it ends before, or takes too long."""
     end = perf_counter() + _START_SECONDS
     while perf_counter() < end and process.poll() is None:
         try:

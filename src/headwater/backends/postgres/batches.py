@@ -57,9 +57,9 @@ class Batch:
             _BETWEEN_NAMES.join(tags),
             metadata,
             data,
-            *map(_numbers, (requests, afters, sets)),
+            *map(_numbers, (requests, afters, sets if len(self.sets) > 1 else ())),
             _BETWEEN_NAMES.join(leads),
-            _BETWEEN_NAMES.join(others),
+            _BETWEEN_NAMES.join(others) if any(others) else "",
         )
 
     def _may_match(self, query: EventQuery) -> bool:
@@ -68,7 +68,7 @@ class Batch:
         if not query.items:
             return True
         for item in query.items:
-            if all(tag in tags for tag in item.tags) and (not item.types or not types.isdisjoint(item.types)):
+            if tags.issuperset(item.tags) and (not item.types or not types.isdisjoint(item.types)):
                 return True
         return False
 

@@ -1,7 +1,9 @@
-"""The one task that appends: batch in, one durable transaction in one round trip, outcomes out. Reads: batches.py.
+"""Appends: batch in, one durable transaction in one round trip, outcomes out. Reads: batches.py.
 
-A failed condition or a repeated id concerns its own request only. A lost connection concerns the whole batch: nobody
-knows what became of it, so every request is told so, and the next batch opens a new connection. Read next: bell.py.
+While the server works on one batch this process makes the next, and a large one is sent ahead on a second connection,
+where it waits for its turn: so neither waits for the other. A failed condition or a repeated id concerns its own
+request only. A lost connection concerns the whole batch: nobody knows what became of it, so every request is told so,
+and the next batch opens a new connection. Read next: bell.py.
 """
 
 from __future__ import annotations
@@ -21,16 +23,17 @@ from headwater.errors import StoreError
 from headwater.event_store.group_commit import GroupCommit, Pending
 from headwater.event_store.protocol import Appended, Conflict
 
-# While the server works on one part of what waits, this process makes the next: a batch of all would leave both idle
-# in turn. A part this large costs a commit little.
+# A part this large costs a commit little, so more is sent ahead in two parts; less waits, to become more meanwhile.
 _REQUESTS_PER_PART = 128
 _BYTES_PER_PART = 32 << 20
+_LANES = 2
+_REST_SECONDS = 1.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 class Writer:
-    """Owns the connection that appends; serves ``commits`` until it is closed. ``announce`` hears of each new head."""
+    """Owns the connections that append; serves ``commits`` until it is closed. ``announce`` hears of each new head."""
 
     def __init__(
         self, log: PostgresLog, clock: Clock, commits: GroupCommit[Append], announce: Callable[[int], None]
@@ -40,33 +43,76 @@ class Writer:
         self._commits = commits
         self._announce = announce
         self._append = statement("append_batch").format(schema=log.quoted_schema)
-        self._connection: Connection | None = None
+        self._idle = [_Lane() for _ in range(_LANES)]
+        self._flying: set[asyncio.Task[None]] = set()
+        self._alone_until = 0.0
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"headwater writer {log.schema}")
 
     async def join(self) -> None:
-        """Wait until everything handed over is done and the connection is closed."""
+        """Wait until everything handed over is done and the connections are closed."""
         with suppress(asyncio.CancelledError):
             await asyncio.shield(self._task)
 
     async def _run(self) -> None:
         while (batch := await self._commits.taken()) is not None:
-            for part in _parts(batch):
-                self._commits.answer(part, await self._serve([pending[0] for pending in part]))
+            await self._send_off(batch)
             del batch
-        if self._connection is not None:
-            await say_goodbye(self._connection)
+        while self._flying:
+            await self._landing()
+        for lane in self._idle:
+            if lane.connection is not None:
+                await say_goodbye(lane.connection)
 
-    async def _serve(self, requests: Sequence[Append]) -> Sequence[object]:
-        """An outcome for each request. Whatever happens, the task lives on."""
+    async def _send_off(self, batch: list[Pending[Append]]) -> None:
+        for part in _parts(batch):
+            lane = await self._free_lane(len(part))
+            self._flying.add(asyncio.create_task(self._fly(lane, part), name="headwater append"))
+
+    async def _free_lane(self, requests: int) -> _Lane:
+        """A lane of its own for a part: beside another only if the part is large and there is a connection for it."""
+        while self._flying:
+            if requests >= _REQUESTS_PER_PART and self._idle and await self._is_ready(self._idle[-1]):
+                break
+            await self._landing()
+        return self._idle.pop()
+
+    async def _is_ready(self, lane: _Lane) -> bool:
+        """Whether the lane has a connection. If none is to be had now, one lane has to do for a while."""
+        if lane.connection is not None and not lane.connection.is_closed():
+            return True
+        now = asyncio.get_running_loop().time()
+        if now < self._alone_until:
+            return False
         try:
-            made = await self._commit(requests)
+            lane.connection = await open_connection(self._log)
+        except StoreError:
+            self._alone_until = now + _REST_SECONDS
+            return False
+        return True
+
+    async def _landing(self) -> None:
+        """Wait until a part is done."""
+        _, self._flying = await asyncio.wait(self._flying, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _fly(self, lane: _Lane, part: list[Pending[Append]]) -> None:
+        try:
+            self._commits.answer(part, await self._serve(lane, [pending[0] for pending in part]))
+        finally:
+            self._idle.append(lane)
+
+    async def _serve(self, lane: _Lane, requests: Sequence[Append]) -> Sequence[object]:
+        """An outcome for each request, whatever happens."""
+        try:
+            made = await self._commit(lane, requests)
         except Exception as error:  # noqa: BLE001  every waiting caller is told
             return [self._told(error) for _ in requests]
         self._announce(max(map(_reaches, made)))
         return made
 
-    async def _commit(self, requests: Sequence[Append]) -> Sequence[object]:
-        connection = await self._connected()
+    async def _commit(self, lane: _Lane, requests: Sequence[Append]) -> Sequence[object]:
+        connection = lane.connection
+        if connection is None or connection.is_closed():
+            connection = lane.connection = await open_connection(self._log)
         try:
             return await self._send(connection, requests, warily=False)
         except Exception as error:
@@ -82,16 +128,10 @@ class Writer:
             answer = await connection.fetchrow(self._append, warily, durable, now, *batch.arguments())
         except Exception as error:
             if is_lost(error):
-                self._connection = None
-                connection.terminate()
+                connection.terminate()  # which closes it, so that the next batch makes a new one
                 raise store_error(error, self._log.place, committing=True) from error
             raise
         return outcomes(batch, tuple(answer or ()))
-
-    async def _connected(self) -> Connection:
-        if self._connection is None or self._connection.is_closed():
-            self._connection = await open_connection(self._log)
-        return self._connection
 
     def _told(self, error: Exception) -> StoreError:
         """The same news for each caller, as an exception of its own."""
@@ -99,6 +139,13 @@ class Writer:
         made = type(found)(found.message, remedy=found.remedy, **found.fields)
         made.__cause__ = found.__cause__ or found
         return made
+
+
+class _Lane:
+    """A connection that appends, made when it is first needed and again when it was lost."""
+
+    def __init__(self) -> None:
+        self.connection: Connection | None = None
 
 
 def _reaches(outcome: object) -> int:

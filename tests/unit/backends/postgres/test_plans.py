@@ -114,12 +114,14 @@ async def test_a_limit_ends_a_read_early(large, name, backwards):
 @pytest.mark.parametrize("name", [*QUERIES, *LIMITED])
 async def test_a_condition_is_checked_without_reading_history(large, name, after):
     """While it is checked, every other writer waits."""
-    query = QUERIES[name][0] if name in QUERIES else LIMITED[name]
+    query, matching = QUERIES[name] if name in QUERIES else (LIMITED[name], EVENTS)
     batch = Batch([([NewEvent("T1", b"{}", ("order:7",))], AppendCondition(query, after))])
     call = statement("append_batch").format(schema="headwater")
-    _, scans, entries = await looked_at(large, call, False, True, 0, *batch.arguments())
+    rows, scans, entries = await looked_at(large, call, False, True, 0, *batch.arguments())
     assert scans == 0
     assert entries <= 100
+    if after == 0:
+        assert bool(rows[0][1]) is bool(matching)  # it is refused if anything matches
 
 
 async def test_the_head_is_found_by_index(large):

@@ -67,7 +67,8 @@ async def test_a_connection_cut_while_appending_leaves_the_outcome_open(store, s
 async def test_an_acknowledgement_that_was_lost(store):
     """The commit happened, the answer did not come: the repeat gets the first outcome."""
     await store.append([event("x")])
-    connection = store._writer._connection
+    lane = store._writer._idle[-1]
+    connection = lane.connection
     answered = connection.fetchrow
 
     class Deaf:
@@ -79,7 +80,7 @@ async def test_an_acknowledgement_that_was_lost(store):
             await answered(*call)
             raise ConnectionResetError
 
-    store._writer._connection = Deaf
+    lane.connection = Deaf
     new, condition = [event("y"), event("y")], AppendCondition(EventQuery.of(tags=("y",)))
     with pytest.raises(OutcomeUnknown):
         await store.append(new, condition)
@@ -157,10 +158,38 @@ async def test_names_that_no_index_holds_are_refused_in_their_own_turn(store):
 
 
 async def test_a_large_batch_goes_in_parts(store):
-    """Each is a commit; order and outcomes are as if it were one."""
+    """Each is a commit, and two are under way at a time; the outcomes are as if all came one after the other."""
     free = EventQuery.of(tags=("seat",))
     outcomes = await asyncio.gather(
         *(store.append([event("seat" if number % 100 == 50 else "x")], AppendCondition(free)) for number in range(500))
     )
-    assert outcomes[:51] == [Appended(number, number) for number in range(1, 52)]
-    assert set(outcomes[51:]) == {Conflict(51)}
+    seats = [event.position for event in (await store.read(free)).events]
+    made = [outcome for outcome in outcomes if isinstance(outcome, Appended)]
+    assert len(seats) == 1
+    assert sorted(outcome.first for outcome in made) == list(range(1, seats[0] + 1))
+    assert set(outcomes) - set(made) == {Conflict(seats[0])}
+
+
+async def test_many_appends_need_no_second_connection(store, postgres_server, postgres_url):
+    """Where the server takes no more of them, they go one part after another."""
+    await store.append([event("x")])
+    name = postgres_url.rpartition("/")[2]
+    postgres_server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    outcomes = await asyncio.gather(*(store.append([event("x")]) for _ in range(600)), return_exceptions=True)
+    assert sorted(outcome.first for outcome in outcomes) == list(range(2, 602))
+
+
+async def test_both_connections_of_the_writer_may_be_lost(store, sql):
+    """Every request is told that nobody knows, and repeating them stores each once."""
+    await asyncio.gather(*(store.append([event("x")]) for _ in range(600)))
+    assert len(store._writer._idle) == 2
+    sql(CUT_WRITERS.format("query LIKE '%append_batch%'"))
+    new = [[event("y")] for _ in range(600)]
+    left = new
+    while left:
+        outcomes = await asyncio.gather(*map(store.append, left), return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} <= {Appended, OutcomeUnknown}
+        left = [one for one, outcome in zip(left, outcomes, strict=True) if isinstance(outcome, OutcomeUnknown)]
+    assert await store.head() == 1_200
+    stored = (await store.read(EventQuery.of(tags=("y",)))).events
+    assert {made.id for made in stored} == {one[0].id for one in new}
