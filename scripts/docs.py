@@ -71,6 +71,7 @@ def errors_page() -> str:
     drawn = (errors.__doc__ or "").split("\n\n")[1]
     tree = "\n".join(line[4:] for line in drawn.splitlines())
     found = [value for value in vars(errors).values() if isinstance(value, type) and _is_error(value)]
+    found.sort(key=lambda error: tree.split().index(error.__name__))
     return _HEAD.format(tree=tree, entries="\n\n".join(_entry(error) for error in found))
 
 

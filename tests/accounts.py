@@ -20,6 +20,8 @@ from headwater.read_store import open_read_store
 
 AccountId = Annotated[str, Tag("account")]
 QUICK = Retry(attempts=3, first_seconds=0.001, longest_seconds=0.002)
+STRICT = Retry(attempts=3, first_seconds=0.001, longest_seconds=0.002, most_parked=0)
+"""Stops a projection at its first fault, instead of parking the sequence."""
 
 
 class Opened(Event):
@@ -205,6 +207,7 @@ async def bank(
     rows: Any = "memory:",
     follow: bool = True,
     codec: Codec = CODEC,
+    retry: Retry = QUICK,
     lease_seconds: float = 5.0,
 ) -> AsyncIterator[Bank]:
     """A bank on these stores: URLs, which are opened and closed, or open stores, which stay open."""
@@ -213,7 +216,7 @@ async def bank(
     async with opened_events as log, opened_rows as store:
         progress = Progress()
         consumers = projectors(plans(*projections), store)
-        follower = Follower(log, store, codec, consumers, progress=progress, retry=QUICK, lease_seconds=lease_seconds)
+        follower = Follower(log, store, codec, consumers, progress=progress, retry=retry, lease_seconds=lease_seconds)
         await follower.prepare()
         if follow:
             await follower.start()

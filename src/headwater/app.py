@@ -87,7 +87,9 @@ class App:
             rows = await stack.enter_async_context(open_read_store(read_store or read_store_url(url), migrate=migrate))
             progress = Progress()
             consumers = projectors(self.wiring.projections, rows)
-            follower = Follower(events, rows, self.codec, consumers, progress=progress, lease_seconds=lease_seconds)
+            follower = Follower(
+                events, rows, self.codec, consumers, progress=progress, clock=clock, lease_seconds=lease_seconds
+            )
             services = dict(self.wiring.services)
             executor = Executor(
                 events,

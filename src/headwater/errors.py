@@ -1,4 +1,4 @@
-"""Every error Headwater raises, in one tree. Reads: nothing. Read next: messages.py.
+"""Every error Headwater raises, in one tree. Reads: error_root.py, store_errors.py. Read next: messages.py.
 
     HeadwaterError
     ├── WiringError                (TypeError)        the application is put together wrongly
@@ -29,6 +29,9 @@
     ├── ReadOnlyViolation          (PermissionError)  a query tried to write
     ├── ProjectionError            (RuntimeError)
     │   ├── ProjectionFailed                          a projection stopped on an event
+    │   ├── ProjectionPaused                          a projection stands still by order
+    │   ├── NotParked              (LookupError)      there is no such parked sequence
+    │   ├── ParkedAlone                               a parked event can no longer be applied in its turn
     │   ├── MissingRow             (LookupError)      an event changes a row that is not there
     │   └── ProjectionBehind       (TimeoutError)     the read model has not reached the wanted position yet
     └── StoreError                 (OSError)
@@ -55,24 +58,75 @@ from typing import Any
 
 import msgspec
 
+from headwater.error_root import HeadwaterError
+from headwater.store_errors import (
+    DuplicateEventId,
+    InvalidAppend,
+    OtherHistory,
+    OutcomeUnknown,
+    SchemaOutdated,
+    SchemaTooNew,
+    StoreBusy,
+    StoreClosed,
+    StoreCorrupt,
+    StoreError,
+    StoreFull,
+    StoreIOError,
+    StoreReadOnly,
+    UnsupportedUrl,
+)
 
-class HeadwaterError(Exception):
-    """The root. ``code`` is stable, ``message`` is for people, ``remedy`` says what to do, ``fields`` are the facts."""
-
-    code: str = "headwater-error"
-    remedy: str = ""
-
-    def __init__(self, message: str, *, remedy: str = "", **fields: Any) -> None:
-        super().__init__(message)
-        self.message = message
-        if remedy:
-            self.remedy = remedy
-        self.fields = fields
-        for name, value in fields.items():
-            setattr(self, name, value)
-
-    def __str__(self) -> str:
-        return f"{self.message} ({self.remedy})" if self.remedy else self.message
+__all__ = [
+    "ConcurrencyError",
+    "ContractChanged",
+    "ContractError",
+    "DuplicateEventId",
+    "EvolutionError",
+    "ExpectationFailed",
+    "FieldError",
+    "Forbidden",
+    "HandlerContractError",
+    "HeadwaterError",
+    "IdempotencyMismatch",
+    "InvalidAppend",
+    "InvalidAsOf",
+    "InvalidCursor",
+    "InvalidFilter",
+    "InvalidMessage",
+    "MalformedMessage",
+    "MessageError",
+    "MissingExtra",
+    "MissingRow",
+    "NotParked",
+    "OtherHistory",
+    "OutcomeUnknown",
+    "ParkedAlone",
+    "ProjectionBehind",
+    "ProjectionError",
+    "ProjectionFailed",
+    "ProjectionPaused",
+    "QueryError",
+    "QueryTooExpensive",
+    "QueryTooSlow",
+    "ReadOnlyViolation",
+    "Refused",
+    "RowNotFound",
+    "SchemaOutdated",
+    "SchemaTooNew",
+    "StoreBusy",
+    "StoreClosed",
+    "StoreCorrupt",
+    "StoreError",
+    "StoreFull",
+    "StoreIOError",
+    "StoreReadOnly",
+    "UndecodableEvent",
+    "UnknownField",
+    "UnknownMessage",
+    "UnsupportedUrl",
+    "WiringError",
+    "WrongApp",
+]
 
 
 class WiringError(HeadwaterError, TypeError):
@@ -292,6 +346,27 @@ class ProjectionFailed(ProjectionError):
     code = "projection-failed"
 
 
+class ProjectionPaused(ProjectionError):
+    """A projection stands still by order: ``projection``, ``position``."""
+
+    code = "projection-paused"
+    remedy = "resume it: headwater projections resume"
+
+
+class NotParked(ProjectionError, LookupError):
+    """There is no such parked sequence, or no more: ``projection``, ``sequence``."""
+
+    code = "not-parked"
+    remedy = "see what is parked: headwater parked list"
+
+
+class ParkedAlone(ProjectionError):
+    """An event that was parked alone can no longer be applied in its turn: ``projection``, ``position``."""
+
+    code = "parked-alone"
+    remedy = "rebuild the projection, which applies every event in its turn, or discard the event"
+
+
 class MissingRow(ProjectionError, LookupError):
     """An event changes a row that is not there."""
 
@@ -304,92 +379,3 @@ class ProjectionBehind(ProjectionError, TimeoutError):
 
     code = "projection-behind"
     remedy = "ask again shortly, or accept an older answer"
-
-
-class StoreError(HeadwaterError, OSError):
-    """An event store or read store could not do what was asked."""
-
-    code = "store-error"
-
-
-class UnsupportedUrl(StoreError, ValueError):
-    """No backend for that URL, or an option the backend does not know."""
-
-    code = "unsupported-url"
-
-
-class InvalidAppend(StoreError, ValueError):
-    """An append that no store accepts: empty, a wrong type, a tag that is no tag."""
-
-    code = "invalid-append"
-
-
-class DuplicateEventId(StoreError, ValueError):
-    """An event id is already stored, and this is not an exact repeat of that append."""
-
-    code = "duplicate-event-id"
-
-
-class OtherHistory(StoreError, ValueError):
-    """Two logs that should be one are not: ``position`` is where they part, ``head`` where the copy ends."""
-
-    code = "other-history"
-    remedy = "copy to an empty log, or to one that is a copy of the same source"
-
-
-class StoreClosed(StoreError):
-    """The store was closed before or while it was asked. Nothing was stored."""
-
-    code = "store-closed"
-
-
-class StoreBusy(StoreError, TimeoutError):
-    """Another process held the file, or the queue stayed full, for longer than the time-out. Nothing was stored."""
-
-    code = "store-busy"
-
-
-class StoreFull(StoreError):
-    """No space left. Nothing was stored; reads go on, and appends work again once there is space."""
-
-    code = "store-full"
-    remedy = "free disk space; no restart is needed"
-
-
-class StoreReadOnly(StoreError, PermissionError):
-    """The file or its directory cannot be written."""
-
-    code = "store-read-only"
-
-
-class StoreCorrupt(StoreError):
-    """The file is not a Headwater store, or it is damaged."""
-
-    code = "store-corrupt"
-
-
-class StoreIOError(StoreError):
-    """The disk or the connection failed before the commit. Nothing was stored."""
-
-    code = "store-io-error"
-
-
-class OutcomeUnknown(StoreError):
-    """The commit may or may not have happened. Repeating the append with the same event ids is safe."""
-
-    code = "outcome-unknown"
-    remedy = "repeat the append with the same event ids"
-
-
-class SchemaTooNew(StoreError):
-    """The store was written by a newer Headwater: ``found`` and ``known`` schema versions."""
-
-    code = "schema-too-new"
-    remedy = "upgrade Headwater"
-
-
-class SchemaOutdated(StoreError):
-    """The store was written by an older Headwater and may not be migrated here."""
-
-    code = "schema-outdated"
-    remedy = "run `headwater migrate`, or open with migrations allowed"

@@ -22,6 +22,7 @@ from headwater.messages import Command, Query, Receipt
 from headwater.queries.asking import Answer, Asker
 from headwater.queries.past import Past
 from headwater.read_store import ReadStore
+from headwater.read_store.parking import Discarded, Parked
 
 T = TypeVar("T")
 _DEFAULT_WAIT_SECONDS = 5.0
@@ -163,6 +164,38 @@ class Runtime:
     async def rebuild(self, projection: str) -> None:
         """Build a projection's rows anew from the whole log. Raises ``UnknownMessage`` for a name it does not have."""
         await self._follower.rebuild(projection)
+
+    async def pause(self, projection: str, *, actor: str | None = None) -> None:
+        """Let no process take a projection further until it is resumed; queries still answer. Survives a restart."""
+        await self._follower.pause(projection, actor or "")
+
+    async def resume(self, projection: str) -> None:
+        """Let a paused projection go on. Raises ``UnknownMessage``."""
+        await self._follower.resume(projection)
+
+    async def parked(self, projection: str | None = None) -> Sequence[Parked]:
+        """The sequences that are set aside because an event failed, of one projection or of all."""
+        return await self._follower.parking.listed(projection)
+
+    async def retry_parked(self, projection: str, sequence: str) -> Parked | None:
+        """Let a parked sequence go on, in order, from the event it failed on; ``None`` if it has caught up.
+
+        If an event fails again, it says where the sequence stands now. Raises ``NotParked``, ``ParkedAlone``.
+        """
+        return await self._follower.parking.retry(projection, sequence)
+
+    async def discard_parked(
+        self, projection: str, sequence: str, *, reason: str, actor: str | None = None
+    ) -> Parked | None:
+        """Leave out the event that a sequence failed on, and let it go on with the rest: see ``retry_parked``.
+
+        Who did it, when and why is recorded: see ``discarded``.
+        """
+        return await self._follower.parking.discard(projection, sequence, reason=reason, by=actor or "")
+
+    async def discarded(self, projection: str | None = None) -> Sequence[Discarded]:
+        """The events that were left out, of one projection or of all."""
+        return await self._follower.parking.discarded(projection)
 
 
 class BlockingRuntime:

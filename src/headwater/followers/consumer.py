@@ -5,21 +5,22 @@ Reads: feed.py, read_store/protocol.py. Read next: follower.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, Protocol, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
 from headwater.followers.feed import Fact
 from headwater.read_store.checkpoints import Checkpoint
-from headwater.read_store.protocol import Changes
+from headwater.read_store.parking import NOTHING_SKIPPED, Skips
+from headwater.read_store.protocol import Changes, TableChanges
 from headwater.read_store.tables import RowKey, Table
 
-State: TypeAlias = Literal["stopped", "catching-up", "live", "retrying", "failed"]
+State: TypeAlias = Literal["stopped", "paused", "catching-up", "live", "retrying", "failed"]
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """The event at ``position`` could not be consumed, because of ``cause``.
+    """The event at ``position``, of the type ``event``, could not be consumed, because of ``cause``.
 
     ``key`` is that of the row it could not be applied to, as it is stored, where that is known: what belongs to other
     keys need not stop.
@@ -28,6 +29,7 @@ class Fault(msgspec.Struct, frozen=True):
     position: int
     cause: Exception
     key: RowKey | None = None
+    event: str = ""
 
 
 class Folded(msgspec.Struct, frozen=True):
@@ -60,8 +62,27 @@ class Consumer(Protocol):
         """Where it keeps what it makes."""
         ...
 
-    async def fold(self, facts: Sequence[Fact], start: Checkpoint, position: int) -> Folded:
-        """What these events, the next ones after ``start``, change in its slices; then it stands at ``position``."""
+    async def fold(
+        self, facts: Sequence[Fact], start: Checkpoint, position: int, skips: Skips = NOTHING_SKIPPED
+    ) -> Folded:
+        """What these events, the next ones after ``start``, change in its slices; then it stands at ``position``.
+
+        What ``skips`` names is left out.
+        """
+        ...
+
+    def fold_row(
+        self, key: RowKey, facts: Sequence[Fact], rows: Mapping[RowKey, Any]
+    ) -> tuple[Mapping[RowKey, Any], Fault | None]:
+        """What these events make of the row of that key, and of no other, up to the first that fails."""
+        ...
+
+    def keys_of(self, fact: Fact) -> list[RowKey] | None:
+        """The keys of the rows that an event is about; ``None`` if nobody can tell."""
+        ...
+
+    def stored(self, rows: Mapping[RowKey, Any]) -> tuple[TableChanges, ...]:
+        """Rows by their keys, ``None`` for a deleted one, as they are stored."""
         ...
 
 
@@ -69,8 +90,9 @@ class ProjectionStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How far a follower is: ``lag_positions`` behind the log's ``head``; ``error`` says what it stumbled over.
 
     ``state`` is ``live``, ``catching-up``, ``retrying`` (an event failed and is tried again), ``failed`` (it was tried
-    often enough; it stands still until it is rebuilt or the application is opened again) or ``stopped`` (nobody runs
-    it). ``workers`` is how many processes share it.
+    often enough; it stands still until it is rebuilt or the application is opened again), ``paused`` (by order) or
+    ``stopped`` (nobody runs it). ``workers`` is how many processes share it, ``parked`` how many sequences it has set
+    aside, see ``Parked``.
     """
 
     name: str
@@ -81,3 +103,4 @@ class ProjectionStatus(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     error: str | None = None
     workers: int = 0
+    parked: int = 0

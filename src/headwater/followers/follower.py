@@ -12,22 +12,26 @@ from __future__ import annotations
 import asyncio
 import difflib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import takewhile
 
+from headwater.clock import Clock, SystemClock
 from headwater.codec import Codec
 from headwater.errors import StoreClosed, StoreError, StoreReadOnly, UnknownMessage
 from headwater.event_store.protocol import EventStore
 from headwater.followers.consumer import Consumer, ProjectionStatus
 from headwater.followers.groups import Member
+from headwater.followers.parking import Parking
 from headwater.followers.progress import Progress
 from headwater.followers.running import Retry, Runner
 from headwater.followers.sharing import claims, live_workers, merged, releases
-from headwater.followers.standing import Standing
+from headwater.followers.standing import Standing, paused
 from headwater.followers.watching import Watcher
 from headwater.followers.worker import is_gone, this_worker
 from headwater.read_store.checkpoints import Checkpoint, Regrant, Share
+from headwater.read_store.parking import Pause, skips_of
 from headwater.read_store.protocol import ReadStore
 
 _LOG = logging.getLogger("headwater.followers")
@@ -55,8 +59,11 @@ class Follower:
         progress: Progress,
         retry: Retry | None = None,
         lease_seconds: float = LEASE_SECONDS,
+        clock: Clock | None = None,
     ) -> None:
+        clock = clock or SystemClock()
         self._events = event_store
+        self._clock = clock
         self._rows = read_store
         self._consumers = {consumer.name: consumer for consumer in consumers}
         self._progress = progress
@@ -66,8 +73,9 @@ class Follower:
         self._turn = asyncio.Lock()
         types = frozenset(name for consumer in consumers for name in consumer.event_types)
         self._runner = Runner(
-            event_store, read_store, codec, types, self._standing, retry or Retry(), lost=self._wake.set
+            event_store, read_store, codec, types, self._standing, retry or Retry(), self._wake.set, clock
         )
+        self.parking = Parking(event_store, read_store, codec, self._consumers, clock)
         self._worker = this_worker(self._standing.versions, follows=True)
         self._shared: Mapping[str, int] = {}
         self._sharing: list[asyncio.Task[None]] = []
@@ -127,16 +135,40 @@ class Follower:
         head = await self._events.head()
         if not self._shared:
             await self._look()
-        return [self._standing.status(name, head) for name in self._consumers]
+        parked = Counter((each.projection, each.version) for each in await self._rows.parked())
+        versions = self._standing.versions
+        return [self._standing.status(name, head, parked[name, versions[name]]) for name in self._consumers]
+
+    async def pause(self, name: str, by: str = "") -> None:
+        """Let nobody take a consumer further, until it is resumed. Raises ``UnknownMessage``."""
+        self._known(name)
+        await self._rows.pause(Pause(projection=name, paused_at=self._clock.now(), paused_by=by))
+        await self._notice()
+
+    async def resume(self, name: str) -> None:
+        """Let a paused consumer go on. Raises ``UnknownMessage``."""
+        self._known(name)
+        await self._rows.resume(name)
+        await self._notice()
+
+    async def _notice(self) -> None:
+        """See at once what was just changed."""
+        await (self._reconcile() if self._shared else self._look())
+
+    def _known(self, name: str) -> Consumer:
+        consumer = self._consumers.get(name)
+        if consumer is None:
+            raise UnknownMessage("projection", name, *difflib.get_close_matches(name, self._consumers, 1))
+        return consumer
 
     async def rebuild(self, name: str) -> None:
         """Drop what a consumer made and make it anew from the whole log; returns once it includes today's head.
 
-        Raises ``UnknownMessage`` for a name nobody has, ``ProjectionFailed`` if it stops on an event.
+        Raises ``UnknownMessage`` for a name nobody has, ``ProjectionPaused``, and ``ProjectionFailed`` if it stops.
         """
-        consumer = self._consumers.get(name)
-        if consumer is None:
-            raise UnknownMessage("projection", name, *difflib.get_close_matches(name, self._consumers, 1))
+        consumer = self._known(name)
+        if name in (await self._rows.fleet()).paused:
+            raise paused(name, self._standing.position(name))
         head = await self._events.head()
         await self._rows.reset(name)
         is_idle = not self._shared
@@ -222,11 +254,11 @@ class Follower:
     async def _agree(self) -> None:
         """Work on what this process holds, and on nothing else."""
         for member in self._standing.members:
-            if self._standing.stored(member) is None:
+            if self._standing.stored(member) is None or member.name in self._standing.fleet.paused:
                 await self._runner.dismiss(member)
         mine = [share for share in self._standing.fleet.shares if share.checkpoint.owner == self._worker.id]
         # Granted, although the answer did not arrive.
-        self._work_on((share, share.checkpoint) for share in mine if self._standing.member_of(share) is None)
+        await self._work_on([(share, share.checkpoint) for share in mine if self._standing.member_of(share) is None])
 
     async def _move(self) -> None:
         """Give back what is too much, take what is free, join what belongs together."""
@@ -281,6 +313,7 @@ class Follower:
         if made:
             members[0].checkpoint = made[0]
             for member in members[1:]:
+                members[0].join(member)
                 member.part()
                 self._standing.drop(member)
         return bool(made)
@@ -294,11 +327,17 @@ class Follower:
             for each in parts or ()
             if each.owner == self._worker.id
         ]
-        self._work_on(granted)
+        await self._work_on(granted)
         return bool(granted)
 
-    def _work_on(self, granted: Iterable[tuple[Share, Checkpoint]]) -> None:
-        members = [Member(self._consumers[share.projection], checkpoint) for share, checkpoint in granted]
+    async def _work_on(self, granted: Sequence[tuple[Share, Checkpoint]]) -> None:
+        """Go through the log with these ranges, leaving out what is parked now that they are granted."""
+        wanted = [(share, at) for share, at in granted if share.projection not in self._standing.fleet.paused]
+        parked = await self._rows.parked() if wanted else ()
+        members = [
+            Member(self._consumers[share.projection], at, skips_of(parked, share.projection, share.version))
+            for share, at in wanted
+        ]
         for member in members:
             self._standing.add(member)
         self._runner.admit(members)

@@ -10,18 +10,19 @@ import msgspec
 
 from headwater.event_store.protocol import EventQuery, EventStore, Slice
 from headwater.followers.consumer import Consumer, Fault, State
-from headwater.read_store.checkpoints import Checkpoint
+from headwater.read_store.checkpoints import Checkpoint, slice_of
+from headwater.read_store.parking import NOTHING_SKIPPED, Parked, Skips
 from headwater.read_store.protocol import Changes
 
 
 class Member:
     """A range of a consumer's slices on its way: its checkpoint, its state, and what it stumbled over.
 
-    A process has one for each range it holds; that of all slices does what a consumer alone would do. What is to happen
-    to a sequence that fails (parking) belongs here: ``set_aside`` learns of each fault.
+    A process has one for each range it holds; that of all slices does what a consumer alone would do. ``skips`` is what
+    it leaves out because it is parked.
     """
 
-    def __init__(self, consumer: Consumer, checkpoint: Checkpoint) -> None:
+    def __init__(self, consumer: Consumer, checkpoint: Checkpoint, skips: Skips = NOTHING_SKIPPED) -> None:
         self.consumer = consumer
         self.name = consumer.name
         self.checkpoint = checkpoint
@@ -31,6 +32,8 @@ class Member:
         self.waiting: asyncio.Task[None] | None = None
         self.attempts = 0
         self._stumbled_at = 0
+        self.skips = skips
+        self._pending: list[Parked] = []  # parked here, and to be stored with the batch that goes over it
 
     @property
     def position(self) -> int:
@@ -44,6 +47,7 @@ class Member:
         )
         if changes.position >= self._stumbled_at:
             self.attempts = 0
+        self._pending = [parked for parked in self._pending if parked not in changes.parks]
 
     def settle(self, *, live: bool) -> None:
         """It goes well."""
@@ -56,6 +60,28 @@ class Member:
         self._stumbled_at = fault.position
         self.error = fault.cause
         self.part()
+
+    def park(self, parked: Parked) -> None:
+        """Leave a sequence out from now on; that is stored with the next batch."""
+        self.skips = self.skips.with_(parked)
+        self._pending.append(parked)
+        self.attempts, self.error = 0, None
+
+    def with_parked(self, changes: Changes) -> Changes:
+        """These changes with what was parked on the way, as far as it belongs to this range still."""
+        if not self._pending:
+            return changes
+        reached = [each for each in self._pending if each.position <= changes.position and self.holds(each)]
+        return msgspec.structs.replace(changes, parks=tuple(reached))
+
+    def holds(self, parked: Parked) -> bool:
+        """Whether that sequence is in the member's range."""
+        return parked.is_alone or self.checkpoint.low <= slice_of(parked.key) <= self.checkpoint.high
+
+    def join(self, other: Member) -> None:
+        """Take over what another range, which is one with this from now on, leaves out."""
+        self.skips = Skips(self.skips.keys | other.skips.keys, self.skips.positions | other.skips.positions)
+        self._pending += other._pending
 
     def part(self) -> None:
         """Go no further with the group."""

@@ -4,7 +4,8 @@ Reads: feed.py, consumer.py, groups.py, standing.py. Read next: follower.py.
 
 Members at the same place go together as a group: the log is read and decoded once for all of them, and one commit
 stores what they make of it. One group is live. Who is far behind catches up in a group of its own and then joins it.
-An event that fails is tried again after a while, by its member alone, so that the others go on.
+An event that fails is tried again after a while, by its member alone, so that the others go on; then its sequence is
+parked, and the member goes on without it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from headwater.clock import Clock
 from headwater.codec import Codec
 from headwater.errors import ProjectionError, ProjectionFailed, StoreClosed, StoreError
 from headwater.event_store.protocol import EventQuery, EventStore, Slice
@@ -25,7 +27,10 @@ from headwater.followers.consumer import Fault, Folded
 from headwater.followers.feed import Fact, after, facts_of
 from headwater.followers.groups import Group, Member, slices_of
 from headwater.followers.standing import Standing
+from headwater.read_store.checkpoints import slice_of
+from headwater.read_store.parking import Parked, alone, error_text, sequence_of
 from headwater.read_store.protocol import Changes, ReadStore
+from headwater.read_store.tables import RowKey
 
 _LOG = logging.getLogger("headwater.followers")
 _BATCH = 1_000
@@ -33,11 +38,16 @@ _FAREWELL_SECONDS = 2.0
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
-    """How often an event is tried, and how long to wait before each further try: doubled each time, with jitter."""
+    """How often an event is tried, and how long to wait before each further try: doubled each time, with jitter.
+
+    Then its sequence is parked, unless the projection has ``most_parked`` already: it then stops, because what fails
+    that often is wrong in itself.
+    """
 
     attempts: int = 5
     first_seconds: float = 0.05
     longest_seconds: float = 5.0
+    most_parked: int = 1_000
 
     def seconds(self, attempt: int) -> float:
         """How long to wait after that many failures."""
@@ -56,6 +66,7 @@ class Runner:
         standing: Standing,
         retry: Retry,
         lost: Callable[[], None],
+        clock: Clock,
     ) -> None:
         self._events = event_store
         self._rows = read_store
@@ -64,6 +75,7 @@ class Runner:
         self._standing = standing
         self._retry = retry
         self._lost = lost
+        self._clock = clock
         self._live: Group | None = None
         self._retired: set[str] = set()
         self._log = b""
@@ -202,7 +214,8 @@ class Runner:
             for member in members:
                 if member.group is not None:
                     mine = after(facts, member.position)
-                    folded.append((member, await member.consumer.fold(mine, member.checkpoint, head)))
+                    each = await member.consumer.fold(mine, member.checkpoint, head, member.skips)
+                    folded.append((member, Folded(member.with_parked(each.changes), each.fault)))
                     await asyncio.sleep(0)  # a batch takes milliseconds; others want the loop too
             moved = await self._commit([each.changes for _, each in folded], [member for member, _ in folded])
         except ProjectionError as error:
@@ -221,7 +234,11 @@ class Runner:
             half = len(facts) // 2
             is_done = await self._process(members, facts[:half], facts[half - 1].position)
             return is_done and await self._process(members, facts[half:], head)
-        self._stumble(members[0], Fault(facts[0].position if facts else head, error))
+        (member,) = members
+        fault = Fault(head, error)
+        if facts:
+            fault = Fault(facts[0].position, error, _key_in(member, facts[0]), facts[0].type)
+        self._stumble(member, fault)
         return True
 
     async def _commit(self, changes: Sequence[Changes], members: Sequence[Member]) -> frozenset[str]:
@@ -260,14 +277,55 @@ class Runner:
     # -- faults
 
     def _stumble(self, member: Member, fault: Fault) -> None:
-        """Try the event again later, or give up. Where the sequence of ``fault.key`` is parked instead, it is here."""
+        """Try the event again later, then go on without its sequence."""
         member.set_aside(fault)
-        if member.attempts < self._retry.attempts:
-            member.state = "retrying"
-            member.waiting = self._spawn(self._try_again(member))
+        member.state = "retrying"
+        is_last = member.attempts >= self._retry.attempts
+        member.waiting = self._spawn(self._park(member, fault) if is_last else self._try_again(member))
+
+    async def _park(self, member: Member, fault: Fault) -> None:
+        """Set the sequence aside that failed, and go on with the others; or give up, if there are too many."""
+        version = member.consumer.version
+        parked = Parked(
+            projection=member.name,
+            version=version,
+            sequence=alone(fault.position) if fault.key is None else sequence_of(fault.key),
+            position=fault.position,
+            event=fault.event,
+            error=error_text(fault.cause),
+            attempts=member.attempts,
+            parked_at=self._clock.now(),
+        )
+        there = sum((each.projection, each.version) == (member.name, version) for each in await self._parked())
+        member.waiting = None
+        if not fault.event or there >= self._retry.most_parked:
+            self._give_up(member, fault, there)
             return
+        _LOG.warning(
+            "%s parks %s at position %d: %s",
+            *(member.name, parked.sequence, parked.position, parked.error),
+            exc_info=fault.cause,
+        )
+        member.park(parked)
+        self._start(Group([member], member.position))
+
+    async def _parked(self) -> Sequence[Parked]:
+        """What is parked, however long the read store cannot be read."""
+        failures = 0
+        while True:
+            try:
+                return await self._rows.parked()
+            except StoreClosed:
+                return ()
+            except StoreError as error:
+                failures += 1
+                _LOG.warning("the read store cannot be read, trying again: %s", error)
+                await asyncio.sleep(self._retry.seconds(failures))
+
+    def _give_up(self, member: Member, fault: Fault, parked: int) -> None:
         failed = ProjectionFailed(
-            f"{member.name} stopped at position {fault.position}: {type(fault.cause).__name__}: {fault.cause}",
+            f"{member.name} stopped at position {fault.position}"
+            f"{f' with {parked:,} sequences parked' if parked else ''}: {error_text(fault.cause)}",
             remedy=f"correct it, then open the application again, or rebuild {member.name}",
             projection=member.name,
             position=fault.position,
@@ -298,6 +356,13 @@ class Runner:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return task
+
+
+def _key_in(member: Member, fact: Fact) -> RowKey | None:
+    """The key of the one row in the member's range that an event is about."""
+    at = member.checkpoint
+    keys = [key for key in member.consumer.keys_of(fact) or () if at.low <= slice_of(key) <= at.high]
+    return keys[0] if len(keys) == 1 else None
 
 
 def _query(types: frozenset[str]) -> EventQuery:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headwater.errors import ProjectionError
+from headwater.errors import ProjectionError, ProjectionPaused
 from headwater.followers.consumer import Consumer, ProjectionStatus, State
 from headwater.followers.groups import Member
 from headwater.followers.progress import Progress
@@ -57,6 +57,8 @@ class Standing:
     def tell(self, name: str) -> None:
         """Let everybody know how far that consumer is, and if part of it has stopped."""
         self._progress.advance(name, self.position(name))
+        if name in self.fleet.paused:
+            self._progress.fail(name, paused(name, self.position(name)))
         for member in self._members[name]:
             if member.state == "failed" and isinstance(member.error, ProjectionError):
                 self._progress.fail(name, member.error)
@@ -82,7 +84,10 @@ class Standing:
 
     def is_settled(self) -> bool:
         """Whether this process holds every consumer as a whole, and in one piece."""
-        return all(len(self._seen[name]) == len(self._members[name]) == 1 for name in self.versions)
+        return all(
+            len(self._seen[name]) == 1 and len(self._members[name]) == (name not in self.fleet.paused)
+            for name in self.versions
+        )
 
     def is_alone_in_version(self, name: str) -> bool:
         """Whether no other process was seen that knows the consumer in another version."""
@@ -92,16 +97,19 @@ class Standing:
             for worker in self.fleet.workers
         )
 
-    def status(self, name: str, head: int) -> ProjectionStatus:
+    def status(self, name: str, head: int, parked: int = 0) -> ProjectionStatus:
         """How far it is from the head, and how it goes: as badly as its worst part."""
         position, members = self.position(name), self._members[name]
         live = {worker.id for worker in self.fleet.workers if worker.is_live}
         owners = {each.owner for each in self._seen[name]} - {NOBODY}
-        if members:
+        state: State
+        error: Exception | None = None
+        if name in self.fleet.paused:
+            state = "paused"
+        elif members:
             worst = min(members, key=lambda member: _WORST_FIRST.index(member.state))
             state, error = worst.state, worst.error
         else:
-            error = None
             state = "stopped" if not owners & live else "live" if position >= head else "catching-up"
         return ProjectionStatus(
             name=name,
@@ -112,4 +120,10 @@ class Standing:
             state=state,
             error=None if error is None else str(error) or type(error).__name__,
             workers=len(owners & live),
+            parked=parked,
         )
+
+
+def paused(name: str, position: int) -> ProjectionPaused:
+    """Told to those who wait for a projection that goes no further."""
+    return ProjectionPaused(f"{name} is paused at position {position}", projection=name, position=position)

@@ -10,14 +10,14 @@ Both take a test of keys: who works on a range of slices folds the rows in it, a
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from headwater.errors import HandlerContractError, MissingRow, ProjectionError
-from headwater.messages import Event, Recorded
+from headwater.projections.sequences import SEVERAL, Happening, Sequences, only
 from headwater.read_models import EventHandler, ProjectionPlan
-from headwater.read_store.checkpoints import slice_of
+from headwater.read_store.checkpoints import Checkpoint, slice_of
 from headwater.read_store.tables import RowKey, Table, tables_of
 
 Rows = Mapping[RowKey, Any]
@@ -25,32 +25,6 @@ Rows = Mapping[RowKey, Any]
 
 Owned = Callable[[RowKey], bool]
 """Whether a row belongs to who folds, by its key as it is stored."""
-
-_SEVERAL = (list, set, frozenset)
-
-
-class Happening(Protocol):
-    """An event as the feed gives it."""
-
-    @property
-    def position(self) -> int:
-        """Where it stands in the log."""
-        ...
-
-    @property
-    def type(self) -> str:
-        """The name it is stored under."""
-        ...
-
-    @property
-    def event(self) -> Event | None:
-        """The event; ``None`` if it could not be decoded, then ``recorded`` says why."""
-        ...
-
-    @property
-    def recorded(self) -> Recorded[Any]:
-        """The event with position, time and metadata. Raises ``UndecodableEvent``."""
-        ...
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -70,6 +44,7 @@ class Folding:
 
     def __init__(self, plan: ProjectionPlan) -> None:
         (self.table,) = tables_of(plan)
+        self.sequences = Sequences(plan, self.table)
         self._types = plan.event_types
         projection = plan.cls()
         self._steps: dict[type[Any], _Step] = {
@@ -102,13 +77,18 @@ class Folding:
             except _AtRow as error:
                 return Batch(changed, fact.position, error.cause, error.key)
             except Exception as error:  # noqa: BLE001  code of the user may raise anything; the follower decides
-                return Batch(changed, fact.position, error)
+                key = only(self.sequences.keys_of(fact))
+                if key is None or owned is None or owned(key):  # else it is for those to whom the row belongs
+                    return Batch(changed, fact.position, error, key)
         return Batch(changed)
 
 
-def owns(low: int, high: int) -> Owned:
-    """The test whether a row is in one of the slices ``low`` to ``high``."""
-    return lambda key: low <= slice_of(key) <= high
+def owned_by(at: Checkpoint, parked: frozenset[RowKey] = frozenset()) -> Owned | None:
+    """The test whether a row is in the range of that checkpoint, and not parked; ``None`` if every row is."""
+    low, high = at.low, at.high
+    if parked:
+        return lambda key: key not in parked and low <= slice_of(key) <= high
+    return None if at.is_whole else lambda key: low <= slice_of(key) <= high
 
 
 class _AtRow(Exception):
@@ -139,7 +119,7 @@ class _Step:
         found: Any = self._key(fact.recorded if self._wants_envelope else fact.event) if self._key else None
         if found is None:
             return ()
-        if type(found) in _SEVERAL:
+        if type(found) in SEVERAL:
             return dict.fromkeys(map(self._stored_key, found))
         return (self._stored_key(found),)
 
@@ -168,7 +148,7 @@ class _Step:
             return [(self._row_key(returned), returned)]
         if returned is None:
             return []
-        if type(returned) not in (*_SEVERAL, tuple):
+        if type(returned) not in (*SEVERAL, tuple):
             raise self._no_row(returned)
         made: dict[RowKey, Any] = {}
         for row in returned:

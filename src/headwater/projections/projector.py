@@ -12,11 +12,12 @@ from typing import Any
 from headwater.errors import ProjectionError, StoreError
 from headwater.followers.consumer import Fault, Folded
 from headwater.followers.feed import Fact
-from headwater.projections.folding import Folding, Rows, owns
+from headwater.projections.folding import Batch, Folding, Rows, owned_by
 from headwater.read_models import ProjectionPlan
 from headwater.read_store.checkpoints import Checkpoint
+from headwater.read_store.parking import NOTHING_SKIPPED, Skips
 from headwater.read_store.protocol import Changes, ReadStore, TableChanges
-from headwater.read_store.tables import Table
+from headwater.read_store.tables import RowKey, Table
 
 
 class Projector:
@@ -30,19 +31,31 @@ class Projector:
         self._rows = read_store
         self.tables: tuple[Table, ...] = (self._folding.table,)
 
-    async def fold(self, facts: Sequence[Fact], start: Checkpoint, position: int) -> Folded:
+    async def fold(
+        self, facts: Sequence[Fact], start: Checkpoint, position: int, skips: Skips = NOTHING_SKIPPED
+    ) -> Folded:
         """See ``Consumer.fold``. Raises ``ProjectionError`` for a row that cannot be stored."""
+        if skips.positions:
+            facts = [fact for fact in facts if fact.position not in skips.positions]
         if not facts:
             return Folded(Changes(self.name, start, position))
-        owned = None if start.is_whole else owns(start.low, start.high)
+        owned = owned_by(start, skips.keys)
         needed = self._folding.keys(facts, owned)
         rows = await self._load(needed) if needed else {}
         batch = self._folding.fold(facts, rows, owned)
-        changes = self._stored(batch.rows)
+        changes = self.stored(batch.rows)
         if batch.error is None:
             return Folded(Changes(self.name, start, position, changes))
-        fault = Fault(batch.failed_at, batch.error, batch.failed_key)
-        return Folded(Changes(self.name, start, batch.failed_at - 1, changes), fault)
+        return Folded(Changes(self.name, start, batch.failed_at - 1, changes), _fault(batch, facts))
+
+    def fold_row(self, key: RowKey, facts: Sequence[Fact], rows: Rows) -> tuple[Rows, Fault | None]:
+        """See ``Consumer.fold_row``."""
+        batch = self._folding.fold(facts, rows, lambda each: bool(each == key))
+        return batch.rows, _fault(batch, facts)
+
+    def keys_of(self, fact: Fact) -> list[RowKey] | None:
+        """See ``Consumer.keys_of``."""
+        return self._folding.sequences.keys_of(fact)
 
     async def _load(self, needed: set[Any]) -> dict[Any, Any]:
         try:
@@ -52,13 +65,21 @@ class Projector:
         except Exception as error:
             raise ProjectionError(f"a row of {self.name} cannot be read back: {error}") from error
 
-    def _stored(self, rows: Rows) -> tuple[TableChanges, ...]:
+    def stored(self, rows: Rows) -> tuple[TableChanges, ...]:
+        """See ``Consumer.stored``. Raises ``ProjectionError`` for a row that cannot be stored."""
         table = self._folding.table
         try:
             puts = [table.values_of(row) for row in rows.values() if row is not None]
         except Exception as error:
             raise ProjectionError(f"a row of {self.name} cannot be stored: {error}") from error
         return (TableChanges(table, puts, [key for key, row in rows.items() if row is None]),)
+
+
+def _fault(batch: Batch, facts: Sequence[Fact]) -> Fault | None:
+    if batch.error is None:
+        return None
+    event = next(fact.type for fact in facts if fact.position == batch.failed_at)
+    return Fault(batch.failed_at, batch.error, batch.failed_key, event)
 
 
 def projectors(plans: Sequence[ProjectionPlan], read_store: ReadStore) -> list[Projector]:

@@ -78,10 +78,14 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fleet(msgspec.Struct, frozen=True):
-    """All workers and all ranges. Who held a range at that moment is among the workers, unless it left since."""
+    """All workers and all ranges. Who held a range at that moment is among the workers, unless it left since.
+
+    ``paused`` are the projections that stand still by order.
+    """
 
     workers: tuple[Worker, ...] = ()
     shares: tuple[Share, ...] = ()
+    paused: frozenset[str] = frozenset()
 
 
 class Regrant(msgspec.Struct, frozen=True):
@@ -147,9 +151,9 @@ def standing(shares: Iterable[Share], versions: Mapping[str, int]) -> dict[str, 
     return {name: overall(checkpoints) for name, checkpoints in found.items()}
 
 
-def fleet_of(workers: Iterable[Sequence[Any]], ranges: Iterable[Sequence[Any]]) -> Fleet:
+def fleet_of(workers: Iterable[Sequence[Any]], ranges: Iterable[Sequence[Any]], paused: Iterable[str] = ()) -> Fleet:
     """Rows of a database's tables, in the order of its columns, as what they mean."""
-    return Fleet(tuple(map(_worker, workers)), shares_of(ranges))
+    return Fleet(tuple(map(_worker, workers)), shares_of(ranges), frozenset(paused))
 
 
 def shares_of(rows: Iterable[Sequence[Any]]) -> tuple[Share, ...]:

@@ -28,6 +28,7 @@ from headwater.read_store.checkpoints import (
 from headwater.read_store.columns import Stored
 from headwater.read_store.figures import Summary, Summed, summarise
 from headwater.read_store.news import Stirred
+from headwater.read_store.parking import Discarded, Parked, Pause
 from headwater.read_store.protocol import Changes
 from headwater.read_store.reader import Reader
 from headwater.read_store.selection import Selection, rank
@@ -51,6 +52,9 @@ class MemoryReadStore:
         self._versions: dict[str, int] = {}
         self._ranges: dict[tuple[str, int], list[Checkpoint]] = {}
         self._workers: dict[str, tuple[Worker, float]] = {}
+        self._parked: dict[tuple[str, int, str], Parked] = {}
+        self._discarded: list[Discarded] = []
+        self._paused: dict[str, Pause] = {}
         self._log: bytes | None = None
         self._closed = False
 
@@ -95,6 +99,7 @@ class MemoryReadStore:
             ranges = self._held(each.projection)
             now = msgspec.structs.replace(each.start, position=each.position, changed_at=each.changed_at)
             ranges[:] = [now if stored.low == now.low else stored for stored in ranges]
+            self._settle(each)
         self.news.stir()
         return moved
 
@@ -106,10 +111,43 @@ class MemoryReadStore:
                 self._rows[table.name].clear()
         ranges = self._held(projection)
         ranges[:] = [anew(ranges)]
+        place = projection, self._versions[projection]
+        self._parked = {key: parked for key, parked in self._parked.items() if key[:2] != place}
         self.news.stir()
 
     async def retire(self, projection: str) -> None:
         """See ``ReadStore.retire``. Nothing is left from before."""
+
+    # -- what is set aside
+
+    async def parked(self) -> Sequence[Parked]:
+        """See ``ReadStore.parked``."""
+        self._refuse_if_closed()
+        return sorted(self._parked.values(), key=lambda each: each.parked_at)
+
+    async def discarded(self) -> Sequence[Discarded]:
+        """See ``ReadStore.discarded``."""
+        self._refuse_if_closed()
+        return list(self._discarded)
+
+    async def pause(self, pause: Pause) -> None:
+        """See ``ReadStore.pause``."""
+        self._refuse_if_closed()
+        self._paused.setdefault(pause.projection, pause)
+        self.news.stir()
+
+    async def resume(self, projection: str) -> None:
+        """See ``ReadStore.resume``."""
+        self._refuse_if_closed()
+        self._paused.pop(projection, None)
+        self.news.stir()
+
+    def _settle(self, changes: Changes) -> None:
+        place = changes.projection, self._versions[changes.projection]
+        for sequence in changes.settles:
+            self._parked.pop((*place, sequence), None)
+        self._parked.update(((*place, parked.sequence), parked) for parked in changes.parks)
+        self._discarded += changes.discards
 
     # -- sharing the work
 
@@ -119,7 +157,7 @@ class MemoryReadStore:
         now = monotonic()
         workers = (msgspec.structs.replace(worker, is_live=until > now) for worker, until in self._workers.values())
         shares = (Share(*key, each) for key, ranges in self._ranges.items() for each in ranges)
-        return Fleet(tuple(workers), tuple(shares))
+        return Fleet(tuple(workers), tuple(shares), frozenset(self._paused))
 
     async def announce(self, worker: Worker, lease_seconds: float) -> None:
         """See ``ReadStore.announce``."""

@@ -17,6 +17,7 @@ import msgspec
 from headwater.read_models import ReadModel
 from headwater.read_store.checkpoints import Checkpoint, Fleet, Regrant, Worker
 from headwater.read_store.news import News
+from headwater.read_store.parking import Discarded, Parked, Pause
 from headwater.read_store.reader import Reader
 from headwater.read_store.source import RowSource
 from headwater.read_store.tables import RowKey, Table, Values
@@ -33,12 +34,19 @@ class TableChanges(msgspec.Struct, frozen=True):
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """What a batch of events makes of a projection's range: from the checkpoint it was made on, to that position."""
+    """What a batch of events makes of a projection's range: from the checkpoint it was made on, to that position.
+
+    ``parks`` are sequences that are parked with it, ``settles`` names those that go on, ``discards`` records the events
+    that were left out so that they could.
+    """
 
     projection: str
     start: Checkpoint
     position: int
     tables: tuple[TableChanges, ...] = ()
+    parks: tuple[Parked, ...] = ()
+    settles: tuple[str, ...] = ()
+    discards: tuple[Discarded, ...] = ()
 
     @property
     def changed_at(self) -> int:
@@ -100,8 +108,27 @@ class ReadStore(RowSource, Protocol):
         """
         ...
 
+    async def parked(self) -> Sequence[Parked]:
+        """All parked sequences, of all versions of all projections."""
+        ...
+
+    async def discarded(self) -> Sequence[Discarded]:
+        """All events that were left out of a projection, also before it was built anew."""
+        ...
+
+    async def pause(self, pause: Pause) -> None:
+        """From now on nobody takes that projection further. Pausing it again changes nothing."""
+        ...
+
+    async def resume(self, projection: str) -> None:
+        """It goes on, if it was paused."""
+        ...
+
     async def reset(self, projection: str) -> None:
-        """Drop a projection's rows and begin a new epoch at position 0, in one range that nobody holds."""
+        """Drop a projection's rows and begin a new epoch at position 0, in one range that nobody holds.
+
+        Nothing of it is parked any more.
+        """
         ...
 
     async def retire(self, projection: str) -> None:

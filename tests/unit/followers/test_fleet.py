@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 import msgspec
 import pytest
 from tests.accounts import (
+    STRICT,
     Balances,
     Closed,
     Deposited,
@@ -22,6 +23,7 @@ from tests.accounts import (
 )
 
 from headwater.errors import ProjectionFailed
+from headwater.event_store.memory import MemoryEventStore
 from headwater.followers.worker import is_gone, started, this_host, this_worker
 from headwater.messages import Recorded
 from headwater.read_models import Projection, on
@@ -35,8 +37,6 @@ VERSIONS = {"Balances": 1, "Entries": 1}
 async def stores(request, tmp_path):
     """A log and a read store that several followers can have open."""
     if request.param == "memory":
-        from headwater.event_store.memory import MemoryEventStore
-
         return {"events": MemoryEventStore(), "rows": MemoryReadStore()}
     if request.param == "postgres":
         url = request.getfixturevalue("postgres_url")
@@ -222,7 +222,10 @@ async def test_a_fault_stops_the_slices_it_is_in():
             return Entry(position=0, account=recorded.event.account, amount=recorded.position)
 
     rows = MemoryReadStore()
-    async with bank(Picky, rows=rows) as one, bank(Picky, events=one.events, rows=rows) as two:
+    async with (
+        bank(Picky, rows=rows, retry=STRICT) as one,
+        bank(Picky, events=one.events, rows=rows, retry=STRICT) as two,
+    ):
         await until(is_shared, rows)
         names = ["bad", *(f"a{number}" for number in range(40))]
         await one.append(*(Deposited(account=name, amount=1) for name in names))

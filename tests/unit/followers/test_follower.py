@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from tests.accounts import (
     CODEC,
+    STRICT,
     Balance,
     Balances,
     Deposited,
@@ -123,7 +124,7 @@ async def test_an_event_that_fails_once_is_tried_again():
 async def test_an_event_that_always_fails_stops_its_projection_only():
     """It stands before the event, says why, and tells who waits at once; the others go on."""
     failing = failing_at(3)
-    async with bank(failing, Balances) as desk:
+    async with bank(failing, Balances, retry=STRICT) as desk:
         await desk.append(*deposits(6))
         with pytest.raises(ProjectionFailed, match="cannot take 3") as caught:
             await desk.progress.wait_for(["Failing"], 6, timeout=10)
@@ -152,7 +153,7 @@ async def test_an_event_that_cannot_be_decoded_stops_who_wants_it():
         def opened(self, event: Opened) -> Balance:
             return Balance(account=event.account)
 
-    async with bank(Openings, Entries) as desk:
+    async with bank(Openings, Entries, retry=STRICT) as desk:
         await desk.append(*deposits(1))
         await desk.events.append([NewEvent("Opened", b'{"account": 7}')])
         with pytest.raises(ProjectionFailed, match="UndecodableEvent"):
@@ -170,7 +171,7 @@ async def test_a_row_that_cannot_be_stored_is_found_in_its_batch(tmp_path, url):
             account = recorded.event.account if recorded.position != 4 else None
             return Entry(position=recorded.position, account=account or {"no": object()}, amount=0)
 
-    async with bank(Unfit, Balances, rows=url.format(tmp_path)) as desk:
+    async with bank(Unfit, Balances, rows=url.format(tmp_path), retry=STRICT) as desk:
         await desk.append(*deposits(6))
         with pytest.raises(ProjectionFailed):
             await desk.progress.wait_for(["Unfit"], 6, timeout=10)
@@ -197,7 +198,7 @@ async def test_rebuilding_makes_the_same_rows_again(follow):
 async def test_rebuilding_says_if_it_fails(follow):
     """And once the fault is mended, rebuilding again helps."""
     events, failing = MemoryEventStore(), failing_at(3)
-    async with bank(failing, events=events, follow=follow) as desk:
+    async with bank(failing, events=events, follow=follow, retry=STRICT) as desk:
         await desk.append(*deposits(6))
         with pytest.raises(ProjectionFailed):
             await desk.follower.rebuild("Failing")

@@ -18,13 +18,13 @@ _ALL = [
 _EXPECTED = {
     400: {"MalformedMessage", "QueryError", "UnknownField", "InvalidAsOf", "InvalidCursor", "InvalidFilter"},
     403: {"Forbidden"},
-    404: {"RowNotFound", "UnknownMessage"},
+    404: {"RowNotFound", "NotParked", "UnknownMessage"},
     409: {"ConcurrencyError"},
     412: {"ExpectationFailed"},
     422: {"IdempotencyMismatch", "InvalidAppend", "InvalidMessage", "QueryTooExpensive", "Refused"},
     503: {
-        "DuplicateEventId", "OtherHistory", "OutcomeUnknown", "ProjectionBehind", "ProjectionFailed", "QueryTooSlow",
-        "SchemaOutdated",
+        "DuplicateEventId", "OtherHistory", "OutcomeUnknown", "ProjectionBehind", "ProjectionFailed",
+        "ProjectionPaused", "QueryTooSlow", "SchemaOutdated",
         "SchemaTooNew", "StoreBusy", "StoreClosed", "StoreCorrupt", "StoreError", "StoreIOError", "StoreReadOnly",
         "UnsupportedUrl",
     },

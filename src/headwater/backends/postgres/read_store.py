@@ -21,6 +21,7 @@ from headwater.errors import StoreClosed
 from headwater.read_models import ReadModel
 from headwater.read_store.checkpoints import Checkpoint, Fleet, Regrant, Worker
 from headwater.read_store.figures import Summary, Summed
+from headwater.read_store.parking import Discarded, Parked, Pause
 from headwater.read_store.protocol import Changes
 from headwater.read_store.reader import Reader
 from headwater.read_store.report_statements import finished, summarising
@@ -117,6 +118,30 @@ class PostgresReadStore:
         """See ``ReadStore.retire``."""
         self._refuse_if_closed()
         await self._writer.retire(projection)
+
+    # -- what is set aside
+
+    async def parked(self) -> Sequence[Parked]:
+        """See ``ReadStore.parked``."""
+        self._refuse_if_closed()
+        return await self._writer.parked()
+
+    async def discarded(self) -> Sequence[Discarded]:
+        """See ``ReadStore.discarded``."""
+        self._refuse_if_closed()
+        return await self._writer.discarded()
+
+    async def pause(self, pause: Pause) -> None:
+        """See ``ReadStore.pause``."""
+        self._refuse_if_closed()
+        await self._writer.pause(pause)
+        self.news.tell()
+
+    async def resume(self, projection: str) -> None:
+        """See ``ReadStore.resume``."""
+        self._refuse_if_closed()
+        await self._writer.resume(projection)
+        self.news.tell()
 
     # -- sharing the work
 

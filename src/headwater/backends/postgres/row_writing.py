@@ -15,16 +15,18 @@ from typing import Any
 
 from headwater.backends.postgres.driver import Connection
 from headwater.backends.postgres.row_leasing import RowLeasing
+from headwater.backends.postgres.row_parking import RowParking
 from headwater.backends.postgres.row_plans import TableSql
 from headwater.backends.postgres.row_pool import RowPool
 from headwater.backends.postgres.row_statements import RowStatements
 from headwater.backends.postgres.schema import Schema
 from headwater.errors import ContractChanged, StoreReadOnly
 from headwater.read_store.checkpoints import Checkpoint, Fleet, Regrant, Worker, fleet_of, shares_of, standing
+from headwater.read_store.parking import Discarded, Parked, Pause
 from headwater.read_store.protocol import Changes, TableChanges
 from headwater.read_store.tables import RowKey, Table
 
-READ_STORE_SCHEMA = Schema("read_store", 2)
+READ_STORE_SCHEMA = Schema("read_store", 3)
 _LOG = logging.getLogger("headwater.postgres")
 _CURSOR_KEY, _FED_BY = "cursor_key", "log"
 _CURSOR_KEY_BYTES = 32
@@ -37,6 +39,7 @@ class RowWriter:
         self._pool = pool
         self._statements = statements
         self._leasing = RowLeasing(statements)
+        self._parking = RowParking(statements)
         self._versions: dict[str, int] = {}
         self._sql: dict[str, TableSql] = {}
 
@@ -93,6 +96,7 @@ class RowWriter:
 
     async def _reset(self, connection: Connection, projection: str) -> None:
         await self._leasing.restart(connection, projection, self._versions[projection])
+        await self._parking.restart(connection, projection, self._versions[projection])
         for sql in self._sql.values():
             if sql.table.projection == projection:
                 await connection.execute(sql.clear)
@@ -106,6 +110,7 @@ class RowWriter:
                     return
             async with self._locked() as connection:
                 await connection.execute(self._statements["remove_other_checkpoints"], projection, version)
+                await self._parking.retire(connection, projection, version)
                 for name in await self._others(connection, projection, version):
                     await connection.execute(self._statements.dropping_table(name))
                     await connection.execute(self._statements["remove_projected_table"], name)
@@ -161,6 +166,7 @@ class RowWriter:
                 for each in changes:
                     for part in each.tables:
                         await self._store(connection, part)
+                    await self._parking.settle(connection, each, self._versions[each.projection])
         except _Moved as error:
             return error.projections
         return frozenset()
@@ -190,7 +196,8 @@ class RowWriter:
         async with self._pool.lent() as connection:
             ranges = await connection.fetch(self._statements["load_checkpoints"])
             workers = await connection.fetch(self._statements["load_workers"])
-        return fleet_of(map(tuple, workers), map(tuple, ranges))
+            paused = await self._parking.paused(connection)
+        return fleet_of(map(tuple, workers), map(tuple, ranges), paused)
 
     async def announce(self, worker: Worker, lease_seconds: float) -> None:
         """See ``ReadStore.announce``."""
@@ -209,6 +216,28 @@ class RowWriter:
             for number in sorted(range(len(regrants)), key=lambda number: regrants[number].key):
                 made[number] = await self._leasing.regrant(connection, regrants[number])
         return [made[number] for number in range(len(regrants))]
+
+    # -- what is set aside
+
+    async def parked(self) -> list[Parked]:
+        """See ``ReadStore.parked``."""
+        async with self._pool.lent() as connection:
+            return await self._parking.parked(connection)
+
+    async def discarded(self) -> list[Discarded]:
+        """See ``ReadStore.discarded``."""
+        async with self._pool.lent() as connection:
+            return await self._parking.discarded(connection)
+
+    async def pause(self, pause: Pause) -> None:
+        """See ``ReadStore.pause``."""
+        async with self._pool.transaction() as connection:
+            await self._parking.pause(connection, pause)
+
+    async def resume(self, projection: str) -> None:
+        """See ``ReadStore.resume``."""
+        async with self._pool.transaction() as connection:
+            await self._parking.resume(connection, projection)
 
     # -- the store as a whole
 

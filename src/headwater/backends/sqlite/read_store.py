@@ -25,6 +25,7 @@ from headwater.errors import QueryError, StoreClosed, StoreIOError
 from headwater.read_models import ReadModel
 from headwater.read_store.checkpoints import Checkpoint, Fleet, Regrant, Worker, fleet_of, shares_of, standing
 from headwater.read_store.figures import Summary, Summed
+from headwater.read_store.parking import Discarded, Parked, Pause, discarded_of, parked_of
 from headwater.read_store.protocol import Changes
 from headwater.read_store.reader import Reader
 from headwater.read_store.report_statements import finished, summarising
@@ -122,13 +123,34 @@ class SqliteReadStore:
         """See ``ReadStore.retire``."""
         await self._write(self._writer.retire, projection)
 
+    # -- what is set aside
+
+    async def parked(self) -> Sequence[Parked]:
+        """See ``ReadStore.parked``."""
+        self._refuse_if_closed()
+        return list(map(parked_of, await self._reader.rows(statement("load_parked"), ())))
+
+    async def discarded(self) -> Sequence[Discarded]:
+        """See ``ReadStore.discarded``."""
+        self._refuse_if_closed()
+        return list(map(discarded_of, await self._reader.rows(statement("load_discarded"), ())))
+
+    async def pause(self, pause: Pause) -> None:
+        """See ``ReadStore.pause``."""
+        await self._write(self._writer.pause, pause)
+
+    async def resume(self, projection: str) -> None:
+        """See ``ReadStore.resume``."""
+        await self._write(self._writer.resume, projection)
+
     # -- sharing the work
 
     async def fleet(self) -> Fleet:
         """See ``ReadStore.fleet``. Ranges first: who holds one of them has announced itself before."""
         self._refuse_if_closed()
         ranges = await self._reader.rows(statement("load_checkpoints"), ())
-        return fleet_of(await self._reader.rows(statement("load_workers"), ()), ranges)
+        paused = [name for (name,) in await self._reader.rows(statement("load_paused"), ())]
+        return fleet_of(await self._reader.rows(statement("load_workers"), ()), ranges, paused)
 
     async def announce(self, worker: Worker, lease_seconds: float) -> None:
         """See ``ReadStore.announce``."""

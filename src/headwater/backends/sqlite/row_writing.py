@@ -15,7 +15,7 @@ from typing import Any
 
 import apsw
 
-from headwater.backends.sqlite import row_leasing
+from headwater.backends.sqlite import row_leasing, row_parking
 from headwater.backends.sqlite.connection import READ_STORE, SqliteFile, connect
 from headwater.backends.sqlite.driver import Connection, Value
 from headwater.backends.sqlite.errors import store_error
@@ -24,10 +24,11 @@ from headwater.backends.sqlite.schema import Schema, prepare
 from headwater.backends.sqlite.statements import statement
 from headwater.errors import ContractChanged, HeadwaterError, ProjectionError
 from headwater.read_store.checkpoints import Checkpoint, Regrant, Worker
+from headwater.read_store.parking import Pause
 from headwater.read_store.protocol import Changes, TableChanges
 from headwater.read_store.tables import Table
 
-READ_STORE_SCHEMA = Schema("read_store", READ_STORE, 2)
+READ_STORE_SCHEMA = Schema("read_store", READ_STORE, 3)
 _CURSOR_KEY, _LOG = "cursor_key", "log"
 _CURSOR_KEY_BYTES = 32
 _SIZES = (64, 8, 1)
@@ -87,6 +88,7 @@ class RowWriter:
                 connection.execute(dropping(name))
             connection.execute(statement("remove_other_tables"), key)
             connection.execute(statement("remove_other_checkpoints"), key)
+            row_parking.retire(connection, *key)
 
     def identify(self, log: bytes) -> bool:
         """See ``ReadStore.identify``."""
@@ -122,6 +124,7 @@ class RowWriter:
                 self._make(connection, sql.table)
                 self._index(connection, sql.table)
         row_leasing.restart(connection, projection, self._versions[projection])
+        row_parking.restart(connection, projection, self._versions[projection])
 
     # -- rows
 
@@ -135,6 +138,7 @@ class RowWriter:
                 for each in changes:
                     for part in each.tables:
                         self._store(connection, part)
+                    row_parking.settle(connection, each, self._versions[each.projection])
         except _Moved as error:
             return error.projections
         except _UNFIT as error:
@@ -194,6 +198,18 @@ class RowWriter:
         """See ``ReadStore.regrant``."""
         with self._transaction() as connection:
             return [row_leasing.regrant(connection, each) for each in regrants]
+
+    # -- standing still
+
+    def pause(self, pause: Pause) -> None:
+        """See ``ReadStore.pause``."""
+        with self._transaction() as connection:
+            row_parking.pause(connection, pause)
+
+    def resume(self, projection: str) -> None:
+        """See ``ReadStore.resume``."""
+        with self._transaction() as connection:
+            row_parking.resume(connection, projection)
 
     # -- the connection
 

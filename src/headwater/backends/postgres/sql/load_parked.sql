@@ -1,0 +1,2 @@
+-- All parked sequences, in the order in which they were parked.
+SELECT projection, version, sequence, position, event, error, attempts, parked_us FROM {schema}.parked ORDER BY parked_us, projection, sequence

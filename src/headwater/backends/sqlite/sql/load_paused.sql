@@ -1,0 +1,2 @@
+-- The projections that stand still by order.
+SELECT projection FROM paused

@@ -1,0 +1,2 @@
+-- A version of a projection begins anew. Binds: projection, version.
+DELETE FROM parked WHERE projection = ?1 AND version = ?2

@@ -1,0 +1,2 @@
+-- A projection goes on. Binds: projection.
+DELETE FROM paused WHERE projection = ?1
