@@ -77,6 +77,13 @@ class Codec:
                 raise self._unfit(recorded, error) from error
         return self._decode_other(recorded)
 
+    def event_decoder(self, name: str, version: int) -> tuple[type[Event], Callable[[Json], Any]] | None:
+        """The class of an event and what decodes its body, if it is stored as it would be today."""
+        if not self.catalogue.knows_event(name):
+            return None
+        cls = self.catalogue.event_type(name)
+        return (cls, self._decoders.get(cls) or self._decoder(cls)) if version == contract_of(cls).version else None
+
     def recorded(self, recorded: RecordedEvent) -> Recorded[Event]:
         """The event with its position, time and metadata. Raises ``UndecodableEvent``."""
         metadata = self.metadata_of(recorded)
@@ -113,7 +120,7 @@ class Codec:
         Raises ``UnknownMessage``, ``MalformedMessage``, or ``InvalidMessage`` with every fault.
         """
         cls = self.catalogue.command_type(message) if isinstance(message, str) else message
-        if isinstance(body, Mapping):
+        if type(body) is not bytes and isinstance(body, Mapping):
             return self._convert(cls, body, strict=True)
         return self._read(cls, body)
 

@@ -97,12 +97,12 @@ class Executor:
         loaders = {route.plan.cls: Loader(store, codec, route.plan, reads) for route in routes.values()}
         self._routes = {command: (route, loaders[route.plan.cls]) for command, route in routes.items()}
         names = (*(route.name for route in routes.values()), *(plan.name for plan in self._handlers.values()))
-        self._bare_metadata = {name: codec.encode_metadata(Metadata(command=name)) for name in names}
+        self._bare_terms = {name: _Terms(codec.encode_metadata(Metadata(command=name))) for name in names}
 
     async def execute(self, command: Command, origin: Origin = NOWHERE) -> Receipt:
         """Carry out a valid command and return its receipt once its events are durable."""
-        if self._authorise is not None:
-            await authorise(self._authorise, command, origin.actor)
+        if self._authorise is not None and (verdict := self._authorise(command, origin.actor)) is not True:
+            await _abide_by(verdict, command, origin.actor)
         found = self._routes.get(type(command))
         if found is None:
             return await self._handle(command, origin)
@@ -124,7 +124,13 @@ class Executor:
     ) -> Receipt:
         """Decide on the baseline and append on the condition that it still holds; else read the delta and try again."""
         terms = self._terms(route.name, command, origin)
-        fresh = await _prepare(route, loader, boundary, command)
+        if boundary.state is not None and not loader.needs_envelope:
+            fresh = boundary.query is None
+        else:
+            _start(route, boundary, command)
+            if not loader.loaded_at_once(boundary):
+                await loader.load_waiting(boundary)
+            fresh = True
         conflicts = 0
         while True:
             if terms.key_query and (receipt := await self._first_receipt(terms)) is not None:
@@ -155,19 +161,22 @@ class Executor:
         if terms.key_query is not None:
             query = terms.key_query if query is None else query | terms.key_query
         condition = None if query is None else AppendCondition(query, boundary.position)
-        return await self._append_surely(new, condition)
+        try:
+            return await self._store.append(new, condition)
+        except OutcomeUnknown:
+            return await self._append_again(new, condition)
 
-    async def _append_surely(self, events: list[NewEvent], condition: AppendCondition | None) -> Appended | Conflict:
-        """Append; if the outcome stays unknown, repeat with the same event ids, which can store them only once."""
-        repeats = 0
+    async def _append_again(self, events: list[NewEvent], condition: AppendCondition | None) -> Appended | Conflict:
+        """The outcome stayed unknown: repeat with the same event ids, which can store them only once."""
+        repeats = 1
         while True:
+            await asyncio.sleep(_pause_seconds(repeats))
             try:
                 return await self._store.append(events, condition)
             except OutcomeUnknown:
                 repeats += 1
                 if repeats > _MAX_REPEATS:
                     raise
-                await asyncio.sleep(_pause_seconds(repeats))
 
     async def _handle(self, command: Command, origin: Origin) -> Receipt:
         """Let a command handler do its outside work, then store its events or execute the commands it ended in."""
@@ -190,7 +199,10 @@ class Executor:
     async def _store_events(self, events: tuple[Event, ...], terms: _Terms) -> Receipt:
         new = [self._codec.encode_event(event, terms.metadata, terms.tags) for event in events]
         condition = None if terms.key_query is None else AppendCondition(terms.key_query)
-        outcome = await self._append_surely(new, condition)
+        try:
+            outcome = await self._store.append(new, condition)
+        except OutcomeUnknown:
+            outcome = await self._append_again(new, condition)
         if isinstance(outcome, Appended):
             return Receipt(outcome.last)
         receipt = await self._first_receipt(terms)
@@ -200,7 +212,7 @@ class Executor:
 
     def _terms(self, name: str, command: Command, origin: Origin) -> _Terms:
         if origin is NOWHERE:
-            return _Terms(self._bare_metadata[name])
+            return self._bare_terms[name]
         key, digest = origin.idempotency_key, origin.digest
         if key is not None and digest is None:
             digest = command_hash(self._codec, command)
@@ -235,7 +247,10 @@ class _Terms(msgspec.Struct, frozen=True):
 
 async def authorise(hook: Authorise, message: Command | Query[Any], actor: str | None) -> None:
     """Ask the hook; raise ``Forbidden`` if it says no."""
-    verdict = hook(message, actor)
+    await _abide_by(hook(message, actor), message, actor)
+
+
+async def _abide_by(verdict: Any, message: Command | Query[Any], actor: str | None) -> None:
     if verdict is not True and inspect.isawaitable(verdict):
         verdict = await verdict
     if verdict is False:
@@ -243,20 +258,16 @@ async def authorise(hook: Authorise, message: Command | Query[Any], actor: str |
         raise Forbidden(f"{actor or 'an anonymous caller'} may not use {name}", actor=actor, name=name)
 
 
-async def _prepare(route: Route, loader: Loader, boundary: Boundary, command: Command) -> bool:
-    """Make sure there is a state to decide on; true if it was read just now."""
-    if boundary.state is not None and not loader.needs_envelope:
-        return boundary.query is None
+def _start(route: Route, boundary: Boundary, command: Command) -> None:
+    """Make sure there is a state to fold into."""
     if boundary.state is None:
         boundary.forget()
         boundary.state = route.start(command)
         boundary.query = route.boundary(boundary.state)
-    await loader.load(boundary)
-    return True
 
 
 def _state(boundary: Boundary) -> Aggregate:
-    """The state to decide on; it is there, because ``_prepare`` came before and a failed fold forgets the turn."""
+    """The state to decide on; it is there, because ``_start`` came before and a failed fold forgets the turn."""
     if boundary.state is None:
         raise EvolutionError("the state was lost while deciding", remedy="send the command again")
     return boundary.state

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -13,8 +14,12 @@ from headwater.commands.boundaries import Boundary
 from headwater.commands.fingerprints import fingerprint_of
 from headwater.commands.gathering import GatheredReads
 from headwater.errors import EvolutionError, MessageError
-from headwater.event_store.protocol import EventStore, RecordedEvent, Snapshot
+from headwater.event_store.bodies import Bodies, BodyReader
+from headwater.event_store.protocol import EventQuery, EventStore, RecordedEvent, Snapshot
 from headwater.messages import Event
+
+_Step: TypeAlias = "tuple[Callable[[bytes], Any] | None, Callable[[Any, Any], None] | None]"
+"""What decodes a body, and what folds the event; without the first, only the codec's long way decodes it."""
 
 _PAGE = 4096
 _log = logging.getLogger("headwater.commands")
@@ -33,23 +38,46 @@ class Loader:
         self._methods = {event: evolver.method for event, evolver in plan.evolvers.items()}
         self._enveloped = frozenset(event for event, evolver in plan.evolvers.items() if evolver.wants_envelope)
         self.needs_envelope = bool(self._enveloped)
+        self._read_bodies = store.read_bodies if isinstance(store, BodyReader) and not self._enveloped else None
+        self._steps: dict[tuple[int, int], _Step] = {}
 
     async def load(self, boundary: Boundary) -> None:
         """Fold what was appended since the boundary's baseline. Raises ``EvolutionError`` and ``StoreError``."""
+        if not self.loaded_at_once(boundary):
+            await self.load_waiting(boundary)
+
+    def loaded_at_once(self, boundary: Boundary) -> bool:
+        """Load if nothing has to be waited for, and say whether that is done. If not, ``load_waiting`` does it."""
+        return boundary.query is None or (not self._every and self._folded_at_once(boundary, boundary.query))
+
+    async def load_waiting(self, boundary: Boundary) -> None:
+        """Load what ``loaded_at_once`` could not: from a snapshot on, or page by page."""
         if boundary.query is None:
             return
         if self._every and boundary.version == 0:
             await self._restore(boundary)
+        if not (self._every and self._folded_at_once(boundary, boundary.query)):
+            await self._fold_page_by_page(boundary, boundary.query)
+        if self._every and boundary.folded >= self._every:
+            await self._keep(boundary)
+
+    def _folded_at_once(self, boundary: Boundary, query: EventQuery) -> bool:
+        found = None if self._read_bodies is None else self._read_bodies(query, boundary.position)
+        if found is None:
+            return False
+        self._fold_bodies(boundary, found)
+        boundary.position = found.head
+        return True
+
+    async def _fold_page_by_page(self, boundary: Boundary, query: EventQuery) -> None:
         after = boundary.position
         while True:
-            found = await self._reads.read(boundary.query, after=after, limit=_PAGE)
+            found = await self._reads.read(query, after=after, limit=_PAGE)
             self._fold(boundary, found.events)
             if len(found.events) < _PAGE:
                 break
             after = boundary.version
         boundary.position = found.head
-        if self._every and boundary.folded >= self._every:
-            await self._keep(boundary)
 
     def fold(self, boundary: Boundary, events: tuple[Event, ...], first: int, last: int) -> None:
         """Fold the events just appended at ``first`` to ``last``, so that the next command needs no load."""
@@ -67,8 +95,38 @@ class Loader:
         boundary.position = boundary.version = last
         boundary.folded += len(events)
 
-    def _fold(self, boundary: Boundary, events: Sequence[RecordedEvent]) -> None:
+    def _fold_bodies(self, boundary: Boundary, found: Bodies) -> None:
         """Decode and fold in one tight loop: a cold command spends most of its time here."""
+        state, steps = boundary.state, self._steps
+        position, kind, version, data = boundary.version, 0, 0, b""
+        try:
+            for position, kind, version, data in found.rows:
+                decode, method = steps.get((kind, version)) or self._step(found.types[kind], kind, version)
+                if decode is None:
+                    event = self._codec.decode(_bare(position, found.types[kind], version, data))
+                    method = self._methods.get(type(event))
+                else:
+                    event = decode(data)
+                if method is not None:
+                    method(state, event)
+        except MessageError:
+            boundary.forget()
+            raise
+        except Exception as error:
+            boundary.forget()
+            if isinstance(error, msgspec.MsgspecError | UnicodeError | RecursionError):
+                self._codec.decode(_bare(position, found.types[kind], version, data))  # says what is wrong with it
+            raise self._unfoldable(error, position) from error
+        boundary.version = position
+        boundary.folded += len(found.rows)
+
+    def _step(self, name: str, kind: int, version: int) -> _Step:
+        known = self._codec.event_decoder(name, version)
+        step = self._steps[kind, version] = (None, None) if known is None else (known[1], self._methods.get(known[0]))
+        return step
+
+    def _fold(self, boundary: Boundary, events: Sequence[RecordedEvent]) -> None:
+        """The same with whole events."""
         state, decode = boundary.state, self._codec.decode
         methods, enveloped = self._methods, self._enveloped
         position = boundary.version
@@ -85,14 +143,17 @@ class Loader:
             raise
         except Exception as error:
             boundary.forget()
-            raise EvolutionError(
-                f"{self._cls.__name__} cannot fold the event at position {position}: {error!r}",
-                remedy="mend its evolve method; the event itself stays as it is",
-                aggregate=self._cls.__name__,
-                position=position,
-            ) from error
+            raise self._unfoldable(error, position) from error
         boundary.version = position
         boundary.folded += len(events)
+
+    def _unfoldable(self, error: Exception, position: int) -> EvolutionError:
+        return EvolutionError(
+            f"{self._cls.__name__} cannot fold the event at position {position}: {error!r}",
+            remedy="mend its evolve method; the event itself stays as it is",
+            aggregate=self._cls.__name__,
+            position=position,
+        )
 
     async def _restore(self, boundary: Boundary) -> None:
         snapshot = await self._store.load_snapshot(self._snapshot_key(boundary))
@@ -115,3 +176,7 @@ class Loader:
 
     def _snapshot_key(self, boundary: Boundary) -> str:
         return f"{self._cls.__name__}:{msgspec.json.encode(boundary.query).decode()}"
+
+
+def _bare(position: int, name: str, version: int, data: bytes) -> RecordedEvent:
+    return RecordedEvent(position, name, version, data, (), b"{}", b"", 0)

@@ -12,6 +12,7 @@ from headwater.backends.sqlite.connection import SqliteFile
 from headwater.backends.sqlite.reading import EventReader
 from headwater.backends.sqlite.writer import EVENT_LOG_SCHEMA, CopyEvents, SaveSnapshot, Work, Writer
 from headwater.clock import Clock, SystemClock
+from headwater.event_store.bodies import Bodies
 from headwater.event_store.checking import check_reading, checked
 from headwater.event_store.group_commit import GroupCommit, closed
 from headwater.event_store.protocol import (
@@ -88,6 +89,12 @@ class SqliteEventStore:
         check_reading(query, after, limit)
         self._refuse_if_closed()
         return await self._reader.read(query, after, limit, backwards=backwards)
+
+    def read_bodies(self, query: EventQuery, after: int) -> Bodies | None:
+        """See ``BodyReader.read_bodies``."""
+        check_reading(query, after, None)
+        self._refuse_if_closed()
+        return self._reader.bodies(query, after)
 
     async def subscribe(self, query: EventQuery = ALL, *, after: int = 0) -> AsyncIterator[Slice]:
         """See ``EventStore.subscribe``."""

@@ -8,7 +8,7 @@ because only this connection writes, or because ``begin`` noticed that somebody 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import groupby, islice
 from operator import attrgetter
 from time import perf_counter
@@ -297,6 +297,7 @@ class Ledger:
         self._first_unwritten = head + 1
 
 
+@lru_cache(maxsize=1_024)
 def _sizes(rows: int) -> list[int]:
     """Powers of two that add up to the rows, so that few statements serve every batch and stay prepared."""
     sizes = [_ROWS_PER_STATEMENT] * (rows // _ROWS_PER_STATEMENT)

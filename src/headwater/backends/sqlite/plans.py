@@ -12,7 +12,8 @@ from typing import TypeAlias
 
 from headwater.event_store.protocol import EventQuery, QueryItem
 
-COLUMNS = "e.position, e.type, e.version, e.data, e.tags, e.metadata, e.id, e.recorded_us"
+BODY = "e.position, e.type, e.version, e.data"
+EVENT = "e.position, e.type, e.version, e.data, e.tags, e.metadata, e.id, e.recorded_us"
 _NO_LIMIT = -1
 _NO_TYPE = -1
 _TERMS_PER_UNION = 100
@@ -24,12 +25,18 @@ Shape: TypeAlias = tuple[tuple[int, int], ...]
 
 
 def plan(
-    query: EventQuery, type_ids: Mapping[str, int], after: int, limit: int | None, *, backwards: bool
+    query: EventQuery,
+    type_ids: Mapping[str, int],
+    after: int,
+    limit: int | None,
+    *,
+    backwards: bool = False,
+    columns: str = EVENT,
 ) -> tuple[str, list[int | str]]:
     """The statement that reads the events of a query, and its bindings. Types without an id match nothing."""
     values: list[int | str] = [after, _NO_LIMIT if limit is None else limit]
     shape = _bind(query.items, type_ids, values)
-    return _reading(shape, backwards), values
+    return _reading(shape, backwards, columns), values
 
 
 def probe(items: Sequence[QueryItem], type_ids: Mapping[str, int], after: int) -> tuple[str, list[int | str]]:
@@ -56,21 +63,21 @@ def _bind(items: Sequence[QueryItem], type_ids: Mapping[str, int], values: list[
 
 
 @lru_cache(maxsize=256)
-def _reading(shape: Shape, backwards: bool) -> str:  # noqa: FBT001  a cache key
+def _reading(shape: Shape, backwards: bool, columns: str) -> str:  # noqa: FBT001  a cache key
     order = "DESC" if backwards else "ASC"
     if not shape:
-        return f"SELECT {COLUMNS} FROM events AS e WHERE e.position > ?1 ORDER BY e.position {order} LIMIT ?2"  # noqa: S608
+        return f"SELECT {columns} FROM events AS e WHERE e.position > ?1 ORDER BY e.position {order} LIMIT ?2"  # noqa: S608
     if len(shape) == 1 and shape[0][1]:
         tagged = _tagged(*shape[0], first=3)
         return " ".join(
             (
-                f"SELECT {COLUMNS} FROM event_tags AS t CROSS JOIN events AS e ON e.position = t.position",  # noqa: S608
+                f"SELECT {columns} FROM event_tags AS t CROSS JOIN events AS e ON e.position = t.position",  # noqa: S608
                 f"WHERE {tagged} ORDER BY t.position {order} LIMIT ?2",
             )
         )
     return " ".join(
         (
-            f"SELECT {COLUMNS} FROM ({_positions(shape, backwards)}) AS p",  # noqa: S608
+            f"SELECT {columns} FROM ({_positions(shape, backwards)}) AS p",  # noqa: S608
             f"CROSS JOIN events AS e ON e.position = p.position ORDER BY p.position {order}",
         )
     )

@@ -18,8 +18,9 @@ import apsw
 from headwater.backends.sqlite.connection import SqliteFile, connect
 from headwater.backends.sqlite.driver import Cursor, Row
 from headwater.backends.sqlite.errors import store_error
-from headwater.backends.sqlite.plans import plan
+from headwater.backends.sqlite.plans import BODY, plan
 from headwater.backends.sqlite.statements import statement
+from headwater.event_store.bodies import Bodies
 from headwater.event_store.protocol import EventQuery, RecordedEvent, Slice, Snapshot
 
 TAG_SEPARATOR = "\x1f"
@@ -62,6 +63,23 @@ class EventReader:
             raise self._failed(lane, error) from error
         return await _in_thread(self._finish, lane, head, rows, events)
 
+    def bodies(self, query: EventQuery, after: int) -> Bodies | None:
+        """All matching events as they are stored, and the head; ``None`` if they are many or take many steps."""
+        lane = self._take()
+        lane.limited, lane.spent = True, 0
+        try:
+            head = lane.execute_head(self._read_head)
+            sql, values = plan(query, self._types_of(lane, query), after, _INLINE_ROWS + 1, columns=BODY)
+            rows = lane.execute(sql, values).fetchall()
+            found = Bodies(rows, self._names_in(lane, query, rows), head.fetchall()[0][0])
+        except apsw.InterruptError:
+            lane.drop()
+            return None
+        except apsw.Error as error:
+            raise self._failed(lane, error) from error
+        self._give(lane)
+        return found if len(rows) <= _INLINE_ROWS else None
+
     def head(self) -> int:
         """The last position, 0 for an empty log."""
         lane = self._take()
@@ -93,13 +111,26 @@ class EventReader:
     # -- one read
 
     def _begin(self, lane: _Lane, query: EventQuery, after: int, limit: int | None, *, backwards: bool) -> Cursor:
+        sql, values = plan(query, self._types_of(lane, query), after, limit, backwards=backwards)
+        return lane.connection.execute(sql, values)
+
+    def _types_of(self, lane: _Lane, query: EventQuery) -> dict[str, int]:
+        """The ids of the types in a query."""
         known = self._type_ids
         for item in query.items:
             for name in item.types:
                 if name not in known:  # looked up in the pinned snapshot, so a type is missing only if its events are
                     known = self._learn_types(lane)
-        sql, values = plan(query, known, after, limit, backwards=backwards)
-        return lane.connection.execute(sql, values)
+        return known
+
+    def _names_in(self, lane: _Lane, query: EventQuery, rows: list[Row]) -> dict[int, str]:
+        """The names of all types. Rows of types that the query does not name may bring new ones."""
+        known = self._type_names
+        if query.items and all(item.types for item in query.items):
+            return known
+        if any(type_id not in known for _, type_id, _, _ in rows):
+            self._learn_types(lane)
+        return self._type_names
 
     def _events(self, lane: _Lane, rows: Iterable[Row]) -> list[RecordedEvent]:
         """Rows as events. Neighbours often have the same tags, so their tuple is made once."""
@@ -164,12 +195,14 @@ class EventReader:
 class _Lane:
     """A reading connection. While ``limited``, a read ends in ``InterruptError`` when it takes too many steps."""
 
-    __slots__ = ("connection", "limited", "spent")
+    __slots__ = ("connection", "execute", "execute_head", "limited", "spent")
 
     def __init__(self, file: SqliteFile) -> None:
         self.limited = False
         self.spent = 0
         self.connection = connect(file, read_only=True)
+        self.execute = self.connection.cursor().execute
+        self.execute_head = self.connection.cursor().execute
         self.connection.set_progress_handler(self._over_budget, _INLINE_STEPS)
 
     def _over_budget(self) -> bool:

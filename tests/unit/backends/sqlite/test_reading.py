@@ -118,3 +118,38 @@ async def test_an_error_of_the_driver_is_typed_and_its_connection_dropped(store,
         with pytest.raises(expected):
             await verb()
         assert await store.head() == 1
+
+
+@pytest.mark.parametrize("query", [of(types=("A",), tags=("all",)), of(tags=("rare",)), of(types=("A", "B")), ALL])
+async def test_bodies_are_what_a_read_finds_without_the_envelope(store, query):
+    """Same events, same order, same head; a type stands there by number and has its name beside."""
+    await fill(store, 100, rare=(3, 77))
+    await store.append([NewEvent("B", b"b", ("all",), version=2), NewEvent("C", b"c", ("rare",))])
+    for after in (0, 50, 102):
+        found, expected = store.read_bodies(query, after), await store.read(query, after=after)
+        rows = [(position, found.types[kind], version, data) for position, kind, version, data in found.rows]
+        assert rows == [(event.position, event.type, event.version, event.data) for event in expected.events]
+        assert found.head == expected.head == 102
+
+
+async def test_bodies_come_at_once_or_not_at_all(store, monkeypatch):
+    """Too many events, or too much to look at, are left to a read."""
+    await fill(store, 300, rare=(299,))
+    assert store.read_bodies(of(tags=("all",)), 0) is None
+    assert len(store.read_bodies(of(tags=("all",)), 44).rows) == 256
+    monkeypatch.setattr(reading, "_INLINE_STEPS", 10)
+    store._reader.close()
+    store._reader._closed = False
+    assert store.read_bodies(of(types=("A",), tags=("all", "rare")), 0) is None
+    assert len((await store.read(of(tags=("all", "rare")))).events) == 1
+
+
+async def test_bodies_of_a_damaged_file_are_a_typed_error(store, monkeypatch):
+    """As for a read."""
+
+    def broken(*_arguments, **_columns):
+        raise apsw.exception_for(apsw.SQLITE_CORRUPT)
+
+    monkeypatch.setattr(reading, "plan", broken)
+    with pytest.raises(StoreCorrupt):
+        store.read_bodies(ALL, 0)

@@ -1,0 +1,38 @@
+"""The port for who only wants what events say: their bodies, at once or not at all. Reads: protocol.py.
+
+It is apart from ``EventStore``: a state is folded from types and bodies, and a store that can answer on the spot spares
+a command that loads its state the rest of the envelope, an object for each event, and a coroutine.
+Read next: commands/loading.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+import msgspec
+
+from headwater.event_store.protocol import EventQuery
+
+
+class Bodies(msgspec.Struct, frozen=True):
+    """Matching events in order, as position, type, version and data, and the log's head in the same snapshot.
+
+    A type is a number here; ``types`` has its name. Numbers keep their names as long as the store is open.
+    """
+
+    rows: Sequence[tuple[int, int, int, bytes]]
+    types: Mapping[int, str]
+    head: int
+
+
+@runtime_checkable
+class BodyReader(Protocol):
+    """A store that can read bodies without waiting."""
+
+    def read_bodies(self, query: EventQuery, after: int) -> Bodies | None:
+        """All events that match after that position; ``None`` if they are too many, or take too long: then ``read``.
+
+        Raises what ``read`` raises.
+        """
+        ...
