@@ -16,6 +16,7 @@ from headwater.commands.executor import Authorise, Executor
 from headwater.errors import WiringError
 from headwater.event_store import open_store
 from headwater.followers import LEASE_SECONDS, Follower, Progress
+from headwater.limits import DEFAULT_LIMITS, Limits
 from headwater.projections import projectors
 from headwater.queries.asking import Asker
 from headwater.queries.past import Past
@@ -40,7 +41,8 @@ class App:
 
     ``parts`` are aggregates, projections, query handlers (``@answers``), command handlers (``@handles``), upcasters and
     further message classes. ``services`` are given to deciders and handlers by annotation. ``authorise`` is asked
-    before each command and query. Raises ``WiringError`` with every fault at once.
+    before each command and query. ``limits`` hold for queries that declare none of their own. Raises ``WiringError``
+    with every fault at once.
     """
 
     def __init__(
@@ -50,11 +52,13 @@ class App:
         services: Mapping[Any, Any] | None = None,
         resolver: Resolver | None = None,
         authorise: Authorise | None = None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         if faults := _name_faults(name):
             raise WiringError(faults)
         self.name = name
         self.authorise = authorise
+        self.limits = limits
         self.wiring = wire(parts, services or {}, resolver)
         if self.wiring.faults:
             raise WiringError(self.wiring.faults, app=name)
@@ -90,7 +94,7 @@ class App:
             follower = Follower(
                 events, rows, self.codec, consumers, progress=progress, clock=clock, lease_seconds=lease_seconds
             )
-            services = dict(self.wiring.services)
+            wired, limits, services = self.wiring, self.limits, dict(self.wiring.services)
             executor = Executor(
                 events,
                 self.codec,
@@ -101,14 +105,17 @@ class App:
                 authorise=self.authorise,
                 cache_size=cache_size,
             )
-            asker = Asker(self.wiring.queries, rows, services, event_store=events, progress=progress, clock=clock)
+            asker = Asker(
+                wired.queries, rows, services, event_store=events, progress=progress, clock=clock, limits=limits
+            )
             past = Past(
-                self.wiring.projections,
-                self.wiring.queries,
+                wired.projections,
+                wired.queries,
                 services,
                 event_store=events,
                 codec=self.codec,
                 clock=clock,
+                limits=limits,
             )
             stack.push_async_callback(past.close)
             runtime = Runtime(self, events, rows, clock, executor, asker, past, follower, progress)

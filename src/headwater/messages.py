@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from headwater.errors import ContractError
+from headwater.limits import Limits
 
 T = TypeVar("T")
 E = TypeVar("E", bound="Event", covariant=True)
@@ -115,7 +116,7 @@ class Cache(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _QueryMeta(msgspec.StructMeta):
-    """Lets a query class take ``cache=``, which msgspec would refuse."""
+    """Lets a query class take ``cache=`` and ``limits=``, which msgspec would refuse."""
 
     def __new__(  # noqa: PYI034  a metaclass has no Self
         mcls,
@@ -124,20 +125,24 @@ class _QueryMeta(msgspec.StructMeta):
         namespace: dict[str, Any],
         *,
         cache: Cache | None = None,
+        limits: Limits | None = None,
         **options: Any,
     ) -> _QueryMeta:
         if cache is not None:
             namespace["__cache__"] = cache
+        if limits is not None:
+            namespace["__limits__"] = limits
         return super().__new__(mcls, name, bases, namespace, **options)
 
 
 class Query(Message, Generic[T], metaclass=_QueryMeta, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A request for data (``FindIncidents``): ``Query[T]`` is answered with a ``T`` and never changes anything.
 
-    The class keyword ``cache=Cache(...)`` has its answers kept.
+    The class keyword ``cache=Cache(...)`` has its answers kept; ``limits=Limits(...)`` bounds what they may cost.
     """
 
     __cache__: ClassVar[Cache | None] = None
+    __limits__: ClassVar[Limits | None] = None
 
 
 class Event(Message, frozen=True, kw_only=True):

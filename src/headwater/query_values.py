@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -50,8 +51,14 @@ def _put(into: dict[str, Any], path: list[str], value: Any) -> bool:
 
 def _listed(cls: Any, values: dict[str, Any]) -> dict[str, Any]:
     """Lone values of list fields as lists, also in nested structs."""
-    fields = {field.encode_name: field.type for field in msgspec.structs.fields(cls)}
+    fields = _fields(cls)
     return {name: _shaped(fields[name], value) if name in fields else value for name, value in values.items()}
+
+
+@lru_cache(maxsize=1_024)
+def _fields(cls: Any) -> Mapping[str, Any]:
+    """The types of a class's fields by their names in JSON; looking at annotations takes longer than the rest."""
+    return {field.encode_name: field.type for field in msgspec.structs.fields(cls)}
 
 
 def _shaped(hint: Any, value: Any) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 import msgspec
@@ -240,10 +241,14 @@ class _Walk:
 
 def _described(hint: Any) -> Any:
     """A type's description by msgspec: its fields under the names they have in JSON."""
-    if not has_members(hint):
-        return None
+    return _described_class(peel(hint)[1]) if has_members(hint) else None
+
+
+@lru_cache(maxsize=1_024)
+def _described_class(bare: Any) -> Any:
+    """Kept, because callers who are wrong once are wrong again, and reading annotations takes long."""
     try:
-        return shape.type_info(peel(hint)[1])
+        return shape.type_info(bare)
     except (TypeError, ValueError, *UNRESOLVED):
         return None
 

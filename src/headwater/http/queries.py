@@ -23,6 +23,7 @@ from headwater.http.exchange import (
     respond_problem,
 )
 from headwater.http.faults import Headers, MethodNotAllowed
+from headwater.http.hanging_up import unless_gone
 from headwater.http.options import NOBODY, HttpOptions, authenticate
 from headwater.http.parameters import read_parameters
 from headwater.messages import Query
@@ -52,7 +53,7 @@ class QueryDoor:
             headers: RequestHeaders = dict(scope["headers"])
             query = await self._query(asked, scope, headers, receive)
             wait_seconds = read_wait_seconds(headers, self._options.longest_wait_seconds)
-            answer = await self._ask(query, scope, headers, wait_seconds)
+            answer = await unless_gone(receive, self._ask(query, scope, headers, wait_seconds))
             body = self._runtime.codec.encode(answer.value)
         except Disconnected:
             return

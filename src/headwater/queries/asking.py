@@ -16,6 +16,7 @@ from headwater.clock import Clock
 from headwater.errors import UnknownMessage
 from headwater.event_store.protocol import EventStore
 from headwater.followers.progress import Progress
+from headwater.limits import DEFAULT_LIMITS, Allowance, Limits, end_allowance, use_allowance
 from headwater.messages import Query, contract_of
 from headwater.queries.declared import DetailPlan, ListPlan, declared_plan
 from headwater.queries.listing import DetailQuery, ListQuery
@@ -179,7 +180,9 @@ class Asker:
         event_store: EventStore,
         progress: Progress,
         clock: Clock,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
+        self._limits = limits
         self._plans = {plan.query: plan for plan in plans}
         self._rows = read_store
         self._services = services
@@ -249,14 +252,16 @@ class Asker:
         plan = self._plans.get(type(query))
         if plan is None:
             raise UnknownMessage("query", contract_of(type(query)).name)
-        call = self._calls[type(query)] = _Call(plan, self._rows, self._services)
+        call = self._calls[type(query)] = _Call(plan, self._rows, self._services, self._limits)
         return call
 
 
 class _Call:
     """A query handler with everything it asks for."""
 
-    def __init__(self, plan: QueryPlan, rows: ReadStore, services: Mapping[Any, Any]) -> None:
+    def __init__(self, plan: QueryPlan, rows: ReadStore, services: Mapping[Any, Any], limits: Limits) -> None:
+        own = plan.query.__limits__
+        self._limits, self._has_own_limits = own or limits, own is not None
         self._function = plan.function
         self._is_async = plan.is_async
         self._given: dict[str, Any] = {name: rows.reader(model) for name, model in plan.readers.items()}
@@ -265,9 +270,13 @@ class _Call:
         self.projections = tuple(dict.fromkeys(rows.table_of(model).projection for model in plan.models))
 
     async def run(self, query: Query[Any], clock: Clock) -> Any:
-        """Call the handler."""
+        """Call the handler, within the query's limits."""
         given = self._given
         if self._times:
             given = {**given, **dict.fromkeys(self._times, clock.now())}
-        answered = self._function(query, **given)
-        return await answered if self._is_async else answered
+        before = use_allowance(Allowance(self._limits, is_own=self._has_own_limits))
+        try:
+            answered = self._function(query, **given)
+            return await answered if self._is_async else answered
+        finally:
+            end_allowance(before)

@@ -24,6 +24,7 @@ from headwater.errors import InvalidAsOf, ProjectionFailed, UnknownMessage
 from headwater.event_store.protocol import EventQuery, EventStore
 from headwater.followers.feed import facts_of
 from headwater.followers.progress import Progress
+from headwater.limits import DEFAULT_LIMITS, Limits
 from headwater.messages import Query, contract_of
 from headwater.projections import Projector, projectors
 from headwater.queries.asking import Answer, Asker, QueryPlan
@@ -52,7 +53,9 @@ class Past:
         event_store: EventStore,
         codec: Codec,
         clock: Clock,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
+        self._limits = limits
         self._projections = projections
         self._queries = {plan.query: plan for plan in queries}
         self._services = services
@@ -82,6 +85,7 @@ class Past:
                 event_store=self._events,
                 progress=Progress(),
                 clock=_Still(moment),
+                limits=self._limits,
             )
             value = await asker.ask(query)
         return Answer(value, position, await self._age_seconds(position))

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from headwater.errors import StoreClosed
+from headwater.limits import current_allowance
 from headwater.read_models import RELEVANCE, ReadModel
 from headwater.read_store.checkpoints import (
     NOBODY,
@@ -249,6 +250,9 @@ class MemoryReadStore:
     def _selected(self, selection: Selection) -> list[dict[str, Stored]]:
         self._refuse_if_closed()
         rows = self._rows[selection.table.name].values()
+        allowance = current_allowance()
+        if allowance is not None:
+            allowance.scan(len(rows))
         found = [each for each in (self._found(selection, values) for values in rows) if each is not None]
         for term in reversed(selection.order):  # sorting is stable, so the last term goes first
             name = term.column.order_name

@@ -17,6 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from headwater.errors import InvalidFilter, MissingExtra, QueryError
+from headwater.limits import current_allowance
 from headwater.read_models import LARGEST_PAGE, RELEVANCE, Page, PageRequest, ReadModel
 from headwater.read_store.cursor import Place, context_of, read_cursor, write_cursor
 from headwater.read_store.filters import Condition, Requirement
@@ -122,6 +123,9 @@ class Reader(Generic[R]):
         """One page, with the cursors of its neighbours. Raises ``InvalidCursor``, ``InvalidFilter``."""
         if not 1 <= request.size <= LARGEST_PAGE:
             raise InvalidFilter(f"a page has 1 to {LARGEST_PAGE} rows, not {request.size}", field="size")
+        allowance = current_allowance()
+        if allowance is not None:
+            allowance.refuse_page(request.size)
         whole = self._selection()
         context = context_of(whole)
         key = self._store.cursor_key

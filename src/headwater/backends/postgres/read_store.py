@@ -40,7 +40,7 @@ async def open_postgres(url: str, *, migrate: bool) -> PostgresReadStore:
     """The read store of ``postgresql://user@host/database``, made if it is missing.
 
     Options: ``schema=headwater_read``, ``role=``, ``reader_role=``, ``pool_size=8``, ``write_pool_size=4``,
-    ``pool_timeout=10``, ``statement_timeout=0``, ``poll=0.25`` (all three in seconds), ``notify=on``,
+    ``pool_timeout=10``, ``statement_timeout=60``, ``poll=0.25`` (all three in seconds), ``notify=on``,
     ``durability=full``. Raises ``UnsupportedUrl``, ``MissingExtra``, ``StoreIOError``, ``StoreReadOnly``,
     ``SchemaTooNew``, ``SchemaOutdated`` (without ``migrate``).
     """

@@ -43,7 +43,7 @@ class RowServer(msgspec.Struct, frozen=True, kw_only=True):
     pool_size: int = 8
     write_pool_size: int = 4
     pool_timeout: float = 10.0
-    statement_timeout: float = 0.0
+    statement_timeout: float = 60.0
     durability: Durability = "full"
     poll: float = 0.25
     notify: Literal["on", "off"] = "on"

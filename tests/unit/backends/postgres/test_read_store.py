@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from headwater.backends.postgres.read_store import PostgresReadStore, open_postgres
-from headwater.errors import ProjectionError, QueryError, ReadOnlyViolation, StoreBusy, StoreIOError
+from headwater.errors import ProjectionError, QueryError, QueryTooSlow, ReadOnlyViolation, StoreBusy, StoreIOError
 from headwater.read_store import Changes, Prefix, TableChanges
 from headwater.read_store.selection import Selection, order_of
 from headwater.read_store.statements import selecting
@@ -96,7 +96,7 @@ async def test_a_query_that_takes_too_long_is_broken_off(postgres_url):
     """By the server, with the limit of the URL."""
     async with AsyncExitStack() as stack:
         store = await _opened(stack, f"{postgres_url}?statement_timeout=0.05")
-        with pytest.raises(StoreBusy):
+        with pytest.raises(QueryTooSlow):
             await store.query("SELECT pg_sleep(60)")
 
 

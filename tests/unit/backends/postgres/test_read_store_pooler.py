@@ -10,7 +10,7 @@ import pytest
 from tests.servers.pgbouncer import pooled
 
 from headwater.backends.postgres.read_store import open_postgres
-from headwater.errors import ReadOnlyViolation, StoreBusy
+from headwater.errors import QueryTooSlow, ReadOnlyViolation
 from headwater.testing.conformance.read_samples import NOON, SEATS, Seat, put
 
 
@@ -59,7 +59,7 @@ async def test_queries_only_read_and_have_their_limit(pooled_url):
     async with _opened(f"{pooled_url}?statement_timeout=0.2") as store:
         with pytest.raises(ReadOnlyViolation):
             await store.query("DELETE FROM seats_v1")
-        with pytest.raises(StoreBusy):
+        with pytest.raises(QueryTooSlow):
             await store.query("SELECT pg_sleep(60)")
         await put(store, SEATS, Seat(day=NOON.date(), number=1))
         assert await store.query("SELECT count(*) FROM seats_v1") == [(1,)]

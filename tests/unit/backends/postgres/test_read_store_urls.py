@@ -19,7 +19,7 @@ def test_without_options_there_are_good_ones():
     server = RowServer.of_url("postgresql://host/desk")
     assert (server.address, server.schema) == ("postgresql://host/desk", "headwater_read")
     assert server.reading["default_transaction_read_only"] == "on"
-    assert "statement_timeout" not in server.reading
+    assert server.reading["statement_timeout"] == "60000ms"
     assert "role" not in server.writing
     assert server.writing["synchronous_commit"] == "on"
 

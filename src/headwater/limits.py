@@ -1,0 +1,95 @@
+"""What answering one query may cost. Reads: errors.py. Read next: messages.py (``limits=``), queries/asking.py.
+
+The allowance of the query that is being answered goes along with its task, so that everything it reads counts: through
+readers, reports and statements of its own. What reads outside a query has no limits.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from time import monotonic
+
+import msgspec
+
+from headwater.errors import ContractError, QueryTooExpensive, QueryTooSlow
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds of a query: ``class FindIncidents(ListQuery[...], limits=Limits(seconds=2))``; ``None`` means no bound.
+
+    A page has at most ``page_size`` rows. All that is read takes ``seconds`` at most, then the database is told to stop
+    (``QueryTooSlow``). ``rows_scanned`` are looked at in memory and SQLite at most, which counts them in tens of
+    thousands; PostgreSQL asks its planner first, whose estimate must not be above ``cost`` (``QueryTooExpensive``).
+    """
+
+    page_size: int | None = 1_000
+    seconds: float | None = 30.0
+    rows_scanned: int | None = 10_000_000
+    cost: float | None = 5_000_000.0
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            bound = getattr(self, name)
+            if bound is not None and not bound > 0:
+                raise ContractError(f"Limits: {name} is above 0, or None for no bound, not {bound!r}")
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class Allowance:
+    """What is left of a query's limits; ``is_own`` if the query itself declares them."""
+
+    __slots__ = ("deadline", "is_own", "limits", "scanned")
+
+    def __init__(self, limits: Limits, *, is_own: bool = False) -> None:
+        self.limits = limits
+        self.is_own = is_own
+        self.scanned = 0
+        self.deadline = None if limits.seconds is None else monotonic() + limits.seconds
+
+    def seconds_left(self) -> float | None:
+        """How long it may still take; ``None`` for as long as it likes. Raises ``QueryTooSlow`` if no time is left."""
+        if self.deadline is None:
+            return None
+        left = self.deadline - monotonic()
+        if left <= 0:
+            raise self.too_slow()
+        return left
+
+    def scan(self, rows: int) -> None:
+        """Take so many rows as looked at. Raises ``QueryTooExpensive`` if these are too many."""
+        self.scanned += rows
+        allowed = self.limits.rows_scanned
+        if allowed is not None and self.scanned > allowed:
+            what = f"the query would look at more than {allowed:,} rows"
+            raise QueryTooExpensive(what, limit="rows_scanned", allowed=allowed)
+
+    def pay(self, cost: float) -> None:
+        """Compare what a planner says of a statement. Raises ``QueryTooExpensive``."""
+        allowed = self.limits.cost
+        if allowed is not None and cost > allowed:
+            what = f"the query would cost {cost:,.0f} by the planner's estimate, and {allowed:,.0f} is allowed"
+            raise QueryTooExpensive(what, limit="cost", allowed=allowed, estimate=cost)
+
+    def refuse_page(self, size: int) -> None:
+        """Raise ``QueryTooExpensive`` if a page is too large."""
+        allowed = self.limits.page_size
+        if allowed is not None and size > allowed:
+            what = f"a page of this query has at most {allowed} rows, not {size}"
+            raise QueryTooExpensive(what, limit="page_size", allowed=allowed)
+
+    def too_slow(self) -> QueryTooSlow:
+        """The error for what has taken too long."""
+        allowed = self.limits.seconds
+        return QueryTooSlow(f"the query took longer than {allowed} s", limit="seconds", allowed=allowed)
+
+
+_CURRENT: ContextVar[Allowance | None] = ContextVar("headwater_allowance", default=None)
+
+current_allowance = _CURRENT.get
+"""The allowance of the query that this task answers, if it answers one."""
+use_allowance = _CURRENT.set
+"""Begin to answer a query; the token it gives is for ``end_allowance``."""
+end_allowance = _CURRENT.reset
+"""Back to what was before."""
