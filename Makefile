@@ -64,6 +64,9 @@ $(READY): pyproject.toml | $(VENV)/bin/python
 	@$(PIP) install --editable '.[all]' --group dev
 	@touch $@
 
+# A peer in node comes along where there is npm; where there is none, it is reported as not measured.
 $(BENCH_READY): pyproject.toml $(READY)
 	@$(PIP) install --editable '.[all,bench]'
+	@npm install --silent --no-fund --no-audit --prefix $(VENV)/node @event-driven-io/emmett-postgresql@0.42 \
+	  || echo "emmett could not be installed: it is left out" >&2
 	@touch $@

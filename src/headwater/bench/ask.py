@@ -6,7 +6,7 @@ made into the same structs, and for the page the same encoder.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
@@ -26,6 +26,7 @@ from headwater.event_store import NewEvent, open_store
 _SECONDS = 0.5
 _ROWS = 100_000
 _PAGE = 50
+_ENCODE = msgspec.json.Encoder().encode
 _PATIENCE_SECONDS = 120.0
 _COLUMNS = "order_id, customer, state, total, placed_at"
 _BY_KEY = f"SELECT {_COLUMNS} FROM orders WHERE order_id=?"  # noqa: S608  constants
@@ -37,7 +38,7 @@ FLOOR_KEY, FLOOR_PAGE = "floor: row by key", "floor: page of 50 as JSON"
 KEY, PAGE = "query: row by key", "query: page of 50 as JSON"
 
 
-class _Questions:
+class Questions:
     """Which order or page comes next: spread over all rows, and the same for floor and subject."""
 
     def __init__(self, rows: int) -> None:
@@ -45,9 +46,11 @@ class _Questions:
         self._turns = count()
 
     def key(self) -> str:
+        """The next key."""
         return order_id(next(self._turns) * 7919 % self._rows)
 
     def page(self) -> tuple[str, int]:
+        """The next page: a state, and the time before which its orders were placed."""
         turn = next(self._turns)
         return STATES[turn % len(STATES)], (self._rows // 2 + turn * 7919 % (self._rows // 2)) * 10
 
@@ -56,17 +59,17 @@ class _Questions:
 def _plan(settings: Settings) -> Iterator[Plan]:
     rows, seconds = settings.count(_ROWS, least=2000), settings.seconds(_SECONDS)
     with fresh(settings.directory) as directory:
-        run(_fill(log_url(directory), rows))
+        run(fill(log_url(directory), rows))
         raw = _hand_written(directory / "floor.db", rows)
         yield Plan(
             cases=(
                 _case(FLOOR_KEY, "apsw, struct made", partial(_raw_key, raw, rows, seconds)),
-                _case(KEY, "ask() of a query for one row", lambda: run(_asked_key(log_url(directory), rows, seconds))),
+                _case(KEY, "ask() of a query for one row", lambda: run(asked_key(log_url(directory), rows, seconds))),
                 _case(FLOOR_PAGE, "apsw, structs made and encoded", partial(_raw_page, raw, rows, seconds)),
                 _case(
                     PAGE,
                     "ask() with a filter, a range, a sort, and signed cursors; then encoded",
-                    lambda: run(_asked_page(log_url(directory), rows, seconds)),
+                    lambda: run(asked_page(log_url(directory), rows, seconds)),
                 ),
             ),
             targets=_TARGETS,
@@ -78,7 +81,7 @@ def _case(name: str, does: str, measure: Callable[[], Sample]) -> Case:
     return Case(name=name, kind=kind, unit="us", does=f"{does}; one task", measure=measure)
 
 
-async def _fill(url: str, rows: int) -> None:
+async def fill(url: str, rows: int) -> None:
     """The rows come from events, as they always do."""
     async with open_store(url) as store:
         for start in range(0, rows, 1000):
@@ -109,22 +112,27 @@ def _hand_written(path: Path, rows: int) -> Path:
 
 
 def _raw_key(path: Path, rows: int, seconds: float) -> Sample:
-    questions, connection = _Questions(rows), connected(path)
+    questions, connection = Questions(rows), connected(path)
 
     async def step() -> PlacedOrder:
-        return _made(connection.execute(_BY_KEY, (questions.key(),)).fetchall()[0])
+        return made(connection.execute(_BY_KEY, (questions.key(),)).fetchall()[0])
 
     try:
         return run(microseconds(step, seconds))
     finally:
         connection.close()
+
+
+def encoded_page(rows: Iterable[Iterable[Any]]) -> bytes:
+    """Rows of the driver as JSON."""
+    return _ENCODE([made(row) for row in rows])
 
 
 def _raw_page(path: Path, rows: int, seconds: float) -> Sample:
-    questions, connection, encode = _Questions(rows), connected(path), msgspec.json.Encoder().encode
+    questions, connection = Questions(rows), connected(path)
 
     async def step() -> bytes:
-        return encode([_made(row) for row in connection.execute(_PAGE_OF, questions.page()).fetchall()])
+        return encoded_page(connection.execute(_PAGE_OF, questions.page()).fetchall())
 
     try:
         return run(microseconds(step, seconds))
@@ -132,13 +140,15 @@ def _raw_page(path: Path, rows: int, seconds: float) -> Sample:
         connection.close()
 
 
-def _made(row: tuple[Any, ...]) -> PlacedOrder:
+def made(row: Iterable[Any]) -> PlacedOrder:
+    """A row of the driver as the struct that a reader gives."""
     order, customer, state, total, placed_at = row
     return PlacedOrder(order_id=order, customer=customer, state=state, total=total, placed_at=placed_at)
 
 
-async def _asked_key(url: str, rows: int, seconds: float) -> Sample:
-    questions = _Questions(rows)
+async def asked_key(url: str, rows: int, seconds: float) -> Sample:
+    """Microseconds of a query for one row."""
+    questions = Questions(rows)
     async with questions_app().open(url) as runtime:
 
         async def step() -> PlacedOrder | None:
@@ -149,8 +159,9 @@ async def _asked_key(url: str, rows: int, seconds: float) -> Sample:
         return await microseconds(step, seconds)
 
 
-async def _asked_page(url: str, rows: int, seconds: float) -> Sample:
-    questions = _Questions(rows)
+async def asked_page(url: str, rows: int, seconds: float) -> Sample:
+    """Microseconds of a query for a page, encoded."""
+    questions = Questions(rows)
     async with questions_app().open(url) as runtime:
         encode = runtime.codec.encode
 

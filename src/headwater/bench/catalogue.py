@@ -9,6 +9,10 @@ from headwater.bench.figures import Group
 from headwater.bench.footprint import FOOTPRINT
 from headwater.bench.load import LOAD
 from headwater.bench.postgres_append import POSTGRES_APPEND, POSTGRES_SLOW_FSYNC
+from headwater.bench.postgres_ask import POSTGRES_ASK
+from headwater.bench.postgres_commands import POSTGRES_COMMANDS
+from headwater.bench.postgres_decay import POSTGRES_DECAY
+from headwater.bench.postgres_project import POSTGRES_PROJECT
 from headwater.bench.project import PROJECT
 from headwater.bench.serve import SERVE
 from headwater.bench.slow_fsync import SLOW_FSYNC
@@ -17,6 +21,6 @@ GROUPS: dict[str, Group] = {
     group.name: group
     for group in (
         *(APPEND, SLOW_FSYNC, COMMANDS, LOAD, PROJECT, ASK, SERVE, FOOTPRINT),
-        *(POSTGRES_APPEND, POSTGRES_SLOW_FSYNC),
+        *(POSTGRES_APPEND, POSTGRES_SLOW_FSYNC, POSTGRES_DECAY, POSTGRES_COMMANDS, POSTGRES_PROJECT, POSTGRES_ASK),
     )
 }

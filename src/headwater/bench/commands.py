@@ -24,7 +24,7 @@ from headwater.runtime import Runtime
 _SECONDS = 0.8
 _ORDERS = 8192
 _PEER_ORDERS = 200
-_WARM_CACHE = 10_000
+WARM_CACHE = 10_000
 
 WARM_256, WARM_1 = "commands, warm, 256 clients", "commands, warm, 1 client"
 COLD_256, COLD_1 = "commands, cold, 256 clients", "commands, cold, 1 client"
@@ -56,7 +56,7 @@ def _subjects(settings: Settings, template: Path, orders: int) -> Iterator[Case]
     warm = "JSON in, receipt out; the state of the order is cached"
     cold = "JSON in, receipt out; cache off, about 10 events loaded each time"
     for name, clients, does in ((WARM_256, 256, warm), (WARM_1, 1, warm)):
-        measure = partial(_commands, template, place, seconds, clients, clients, _WARM_CACHE)
+        measure = partial(_commands, template, place, seconds, clients, clients, WARM_CACHE)
         yield Case(name=name, kind="headwater", unit="command/s", does=does, measure=measure)
     for name, clients, does in ((COLD_256, 256, cold), (COLD_1, 1, cold)):
         measure = partial(_commands, template, place, seconds, clients, orders, 0)
@@ -66,7 +66,7 @@ def _subjects(settings: Settings, template: Path, orders: int) -> Iterator[Case]
         kind="headwater",
         unit="command/s",
         does="JSON in, receipt out; an aggregate that looks at no events, no condition",
-        measure=partial(_commands, template, place, seconds, 256, orders, _WARM_CACHE, "RecordLine"),
+        measure=partial(_commands, template, place, seconds, 256, orders, WARM_CACHE, "RecordLine"),
     )
     yield Case(
         name=DISPATCH,
@@ -106,17 +106,21 @@ def _peers(settings: Settings) -> Iterator[Case]:
 def _commands(
     template: Path, place: Path, seconds: float, clients: int, orders: int, cache: int, command: str = "AddLine"
 ) -> Sample:
-    async def measure(directory: Path) -> Sample:
-        async with orders_app().open(log_url(directory), cache_size=cache) as runtime:
-            before = await runtime.event_store.head()
-            sample = await rate_of_clients(clients, seconds, partial(_client, runtime, command, clients, orders))
-            made = await runtime.event_store.head() - before
-            if cache == 0:
-                sample.details["mean_events_loaded"] = EVENTS_PER_ORDER - 1 + made / orders / 2
-            return sample
-
     with copied(template, place) as directory:
-        return run(measure(directory))
+        return run(measured_commands(log_url(directory), seconds, clients, orders, cache, command))
+
+
+async def measured_commands(
+    url: str, seconds: float, clients: int, orders: int, cache: int, command: str = "AddLine"
+) -> Sample:
+    """Commands per second on a log of so many orders, divided among the clients; ``cache`` states are kept."""
+    async with orders_app().open(url, cache_size=cache) as runtime:
+        before = await runtime.event_store.head()
+        sample = await rate_of_clients(clients, seconds, partial(_client, runtime, command, clients, orders))
+        made = await runtime.event_store.head() - before
+        if cache == 0:
+            sample.details["mean_events_loaded"] = EVENTS_PER_ORDER - 1 + made / orders / 2
+        return sample
 
 
 def _client(runtime: Runtime, command: str, clients: int, orders: int, number: int) -> Callable[[], Awaitable[object]]:

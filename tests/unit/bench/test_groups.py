@@ -16,7 +16,7 @@ from headwater.bench.report import Report
 from headwater.bench.runner import run_group
 
 _OWN_SERVER = "postgres-append-slow-fsync"  # a server that is there already cannot be slowed
-_PEERS = ("UmaDB", "eventsourcing", "eventsource-py", "python-cqrs")
+_PEERS = ("UmaDB", "eventsourcing", "emmett", "eventsource-py", "python-cqrs")
 
 
 @contextmanager

@@ -11,18 +11,20 @@ from importlib.util import find_spec
 
 PEERS = {
     "eventsourcing": "eventsourcing",
+    "eventsourcing.postgres": "eventsourcing[postgres] psycopg[binary]",
     "eventsource": "eventsource-py[sqlite]",
     "umadb": "umadb",
     "cqrs": "python-cqrs",
 }
 """Module name to what has to be installed for it."""
 
-_NEEDS = {"eventsource": "aiosqlite"}
+_NEEDS = {"eventsource": "aiosqlite", "eventsourcing.postgres": "psycopg_pool"}
 
 
 def installed(module: str) -> bool:
-    """Whether a peer can be imported, with what it needs for SQLite."""
-    return all(find_spec(name) is not None for name in (module, _NEEDS.get(module, module)))
+    """Whether a peer can be imported, with what it needs for its database."""
+    names = (module.partition(".")[0], _NEEDS.get(module, module))
+    return all(find_spec(name) is not None for name in names)
 
 
 def absence(module: str) -> tuple[str, ...]:

@@ -25,14 +25,19 @@ from headwater.bench.timing import rate
 def commands(parent: Path, seconds: float, orders: int, *, cached: bool = False) -> Sample:
     """Commands per second: get an aggregate of about ten events, add a line, save; or with its own aggregate cache."""
     with _application(parent, cached=cached) as (application, order_class):
-        turns = cycle(_filled(application, order_class, orders, EVENTS_PER_ORDER - 1))
+        turns = cycle(filled(application, order_class, orders, EVENTS_PER_ORDER - 1))
+        return rate(step_of(application, turns), seconds)
 
-        def step() -> None:
-            order = application.repository.get(next(turns))
-            order.add_line(**LINE)
-            application.save(order)
 
-        return rate(step, seconds)
+def step_of(application: Any, turns: Iterator[UUID]) -> Callable[[], None]:
+    """One command, on the aggregate whose turn it is."""
+
+    def step() -> None:
+        order = application.repository.get(next(turns))
+        order.add_line(**LINE)
+        application.save(order)
+
+    return step
 
 
 def appends(parent: Path, seconds: float) -> Sample:
@@ -50,20 +55,21 @@ def appends(parent: Path, seconds: float) -> Sample:
 def loads(parent: Path, seconds: float, events: int) -> Sample:
     """Aggregates loaded per second, of so many events each."""
     with _application(parent, cached=False) as (application, order_class):
-        turns = cycle(_filled(application, order_class, 20, events))
+        turns = cycle(filled(application, order_class, 20, events))
         return rate(lambda: application.repository.get(next(turns)), seconds)
 
 
 def notifications(parent: Path, seconds: float, events: int) -> Sample:
     """Events per second read for a projection, in pages of 1000, without applying them."""
     with _application(parent, cached=False) as (application, order_class):
-        _filled(application, order_class, events // 100, 100)
+        filled(application, order_class, events // 100, 100)
         read: Callable[..., Any] = application.recorder.select_notifications
         starts = cycle(range(1, max(2, events - 1000), 1000))
         return rate(lambda: read(start=next(starts), limit=1000), seconds, per_step=min(1000, events))
 
 
-def _filled(application: Any, order_class: Any, orders: int, events: int) -> list[UUID]:
+def filled(application: Any, order_class: Any, orders: int, events: int) -> list[UUID]:
+    """Aggregates with so many events each."""
     made: list[UUID] = []
     for _ in range(orders):
         order = order_class()
@@ -80,11 +86,18 @@ def _application(parent: Path, *, cached: bool) -> Iterator[tuple[Any, Any]]:
         env = {"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": str(directory / "peer.db")}
         if cached:
             env["AGGREGATE_CACHE_MAXSIZE"] = "10000"
-        application = import_module("eventsourcing.application").Application(env=env)
-        try:
-            yield application, _order_class()
-        finally:
-            application.close()
+        with opened(env) as made:
+            yield made
+
+
+@contextmanager
+def opened(environment: dict[str, str]) -> Iterator[tuple[Any, Any]]:
+    """An application of the library, and the class of its aggregates."""
+    application = import_module("eventsourcing.application").Application(env=environment)
+    try:
+        yield application, _order_class()
+    finally:
+        application.close()
 
 
 @cache
