@@ -15,12 +15,16 @@ from headwater.codec import Codec
 from headwater.commands.executor import Authorise, Executor
 from headwater.errors import WiringError
 from headwater.event_store import open_store
+from headwater.event_store.protocol import EventStore
 from headwater.followers import LEASE_SECONDS, Follower, Progress
 from headwater.limits import DEFAULT_LIMITS, Limits
+from headwater.messages import ScopeOf
 from headwater.projections import projectors
-from headwater.queries.asking import Asker
+from headwater.queries.asker import Asker
+from headwater.queries.freshness import Freshness
 from headwater.queries.past import Past
-from headwater.read_store import open_read_store, read_store_url
+from headwater.queries.shared import SharedCache, open_shared_cache
+from headwater.read_store import ReadStore, open_read_store, read_store_url
 from headwater.runtime import BlockingRuntime, Runtime, run_blocking
 from headwater.wiring import wire
 
@@ -41,8 +45,9 @@ class App:
 
     ``parts`` are aggregates, projections, query handlers (``@answers``), command handlers (``@handles``), upcasters and
     further message classes. ``services`` are given to deciders and handlers by annotation. ``authorise`` is asked
-    before each command and query. ``limits`` hold for queries that declare none of their own. Raises ``WiringError``
-    with every fault at once.
+    before each command and query. ``limits`` hold for queries that declare none of their own. ``scope`` names who sees
+    the same answers, where these are kept or live (default: each actor for himself). Raises ``WiringError`` with every
+    fault at once.
     """
 
     def __init__(
@@ -53,12 +58,14 @@ class App:
         resolver: Resolver | None = None,
         authorise: Authorise | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        scope: ScopeOf | None = None,
     ) -> None:
         if faults := _name_faults(name):
             raise WiringError(faults)
         self.name = name
         self.authorise = authorise
         self.limits = limits
+        self.scope = scope
         self.wiring = wire(parts, services or {}, resolver)
         if self.wiring.faults:
             raise WiringError(self.wiring.faults, app=name)
@@ -76,6 +83,7 @@ class App:
         migrate: bool = True,
         cache_size: int = 10_000,
         lease_seconds: float = LEASE_SECONDS,
+        shared_cache: str | None = None,
     ) -> AsyncIterator[Runtime]:
         """Open the stores and run: ``async with app.open("sqlite:///desk.db") as desk``.
 
@@ -83,18 +91,20 @@ class App:
         ``"if-needed"`` those that no other process runs; otherwise this process takes its share of all of them.
         ``lease_seconds`` is how long that share waits for it if it is killed on another machine, or stands still.
         ``migrate=False`` refuses a store of an older schema instead of upgrading it. ``cache_size`` is how many
-        aggregates' states are kept in memory. Raises ``UnsupportedUrl`` and other ``StoreError``.
+        aggregates' states are kept in memory. ``shared_cache`` is the URL of a Valkey or Redis for the answers of
+        queries which say so: ``valkey://localhost:6379``. Raises ``UnsupportedUrl`` and other ``StoreError``.
         """
         async with AsyncExitStack() as stack:
             clock = clock or SystemClock()
             events = await stack.enter_async_context(open_store(url, clock=clock, migrate=migrate))
             rows = await stack.enter_async_context(open_read_store(read_store or read_store_url(url), migrate=migrate))
+            shared = await stack.enter_async_context(open_shared_cache(shared_cache))
             progress = Progress()
             consumers = projectors(self.wiring.projections, rows)
             follower = Follower(
                 events, rows, self.codec, consumers, progress=progress, clock=clock, lease_seconds=lease_seconds
             )
-            wired, limits, services = self.wiring, self.limits, dict(self.wiring.services)
+            services = dict(self.wiring.services)
             executor = Executor(
                 events,
                 self.codec,
@@ -105,25 +115,34 @@ class App:
                 authorise=self.authorise,
                 cache_size=cache_size,
             )
-            asker = Asker(
-                wired.queries, rows, services, event_store=events, progress=progress, clock=clock, limits=limits
-            )
-            past = Past(
-                wired.projections,
-                wired.queries,
-                services,
-                event_store=events,
-                codec=self.codec,
-                clock=clock,
-                limits=limits,
-            )
+            freshness = Freshness(rows, event_store=events, progress=progress, clock=clock)
+            asker, past = self._reading(events, rows, services, freshness, shared)
             stack.push_async_callback(past.close)
             runtime = Runtime(self, events, rows, clock, executor, asker, past, follower, progress)
             services[Runtime] = runtime
             await follower.prepare()
             stack.push_async_callback(follower.stop)
+            stack.push_async_callback(asker.close)
             await (follower.start(stand_in=follow == "if-needed") if follow else follower.watch())
             yield runtime
+
+    def _reading(
+        self,
+        events: EventStore,
+        rows: ReadStore,
+        services: Mapping[Any, Any],
+        freshness: Freshness,
+        shared: SharedCache | None,
+    ) -> tuple[Asker, Past]:
+        """What answers queries, as of now and as of then."""
+        projections, queries, codec, limits = self.wiring.projections, self.wiring.queries, self.codec, self.limits
+        asker = Asker(
+            queries, rows, services, freshness=freshness, codec=codec, limits=limits, shared=shared, scope=self.scope
+        )
+        past = Past(
+            projections, queries, services, event_store=events, codec=codec, clock=freshness.clock, limits=limits
+        )
+        return asker, past
 
     @contextmanager
     def open_blocking(self, url: str, **options: Any) -> Iterator[BlockingRuntime]:

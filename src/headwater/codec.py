@@ -161,6 +161,10 @@ class Codec:
         """A message, row or answer as JSON."""
         return self._encoder.encode(value)
 
+    def decode_as(self, wanted: Any, body: Json) -> Any:
+        """A value of that type from what ``encode`` made of it. Raises ``msgspec.MsgspecError``."""
+        return (self._decoders.get(wanted) or self._decoder(wanted))(body)
+
     def encode_canonical(self, value: Any) -> bytes:
         """The same in one fixed order, for digests."""
         return self._canonical.encode(value)

@@ -6,9 +6,9 @@ Reads: commands/executor.py, queries/asking.py, followers/. Read next: app.py.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -19,7 +19,10 @@ from headwater.commands.executor import NOWHERE, Authorise, Executor, Origin, au
 from headwater.event_store.protocol import EventStore
 from headwater.followers import Follower, Progress, ProjectionStatus
 from headwater.messages import Command, Query, Receipt
-from headwater.queries.asking import Answer, Asker
+from headwater.queries.asker import ANYBODY, Asker, Rendered, Who
+from headwater.queries.asking import Answer
+from headwater.queries.cache import CacheStats
+from headwater.queries.live import LiveStats, Seen
 from headwater.queries.past import Past
 from headwater.read_store import ReadStore
 from headwater.read_store.parking import Discarded, Parked
@@ -113,6 +116,7 @@ class Runtime:
         max_staleness: float | None = None,
         timeout: float = _DEFAULT_WAIT_SECONDS,
         actor: str | None = None,
+        tenant: str | None = None,
         as_of: int | datetime | None = None,
     ) -> T:
         """The answer to a query. ``after`` waits until the read models include that receipt (or position).
@@ -124,7 +128,8 @@ class Runtime:
         position = await self._admit(query, after, actor)
         if as_of is not None:
             return (await self._past.answer(query, as_of)).value
-        return await self._asker.ask(query, after=position, max_staleness=max_staleness, timeout=timeout)
+        who = ANYBODY if actor is None and tenant is None else Who(actor, tenant)
+        return await self._asker.ask(query, after=position, max_staleness=max_staleness, timeout=timeout, who=who)
 
     async def answer(
         self,
@@ -134,13 +139,85 @@ class Runtime:
         max_staleness: float | None = None,
         timeout: float = _DEFAULT_WAIT_SECONDS,
         actor: str | None = None,
+        tenant: str | None = None,
         as_of: int | datetime | None = None,
     ) -> Answer[T]:
         """Like ``ask``, with the ``position`` the answer stands at and its ``age_seconds``."""
-        position = await self._admit(query, after, actor)
+        position, who = await self._admit(query, after, actor), Who(actor, tenant)
         if as_of is not None:
             return await self._past.answer(query, as_of)
-        return await self._asker.answer(query, after=position, max_staleness=max_staleness, timeout=timeout)
+        return await self._asker.answer(query, after=position, max_staleness=max_staleness, timeout=timeout, who=who)
+
+    async def rendered(
+        self,
+        query: Query[Any],
+        *,
+        after: int | None = None,
+        max_staleness: float | None = None,
+        timeout: float = _DEFAULT_WAIT_SECONDS,
+        who: Who = ANYBODY,
+        as_of: int | datetime | None = None,
+    ) -> Rendered:
+        """Like ``answer``, with the answer's JSON: what the doors call."""
+        await self._admit(query, after, who.actor)
+        if as_of is not None:
+            answer = await self._past.answer(query, as_of)
+            return Rendered(answer, self.codec.encode(answer.value), None)
+        return await self._asker.rendered(query, after=after, max_staleness=max_staleness, timeout=timeout, who=who)
+
+    async def watch(
+        self,
+        query: Query[T],
+        *,
+        since: int | None = None,
+        after: Receipt | int | None = None,
+        timeout: float = _DEFAULT_WAIT_SECONDS,
+        actor: str | None = None,
+        tenant: str | None = None,
+    ) -> AsyncGenerator[Answer[T], None]:
+        """The answer now, then another each time it really changed: ``async for answer in desk.watch(query)``.
+
+        Who is slow gets the latest and misses those between. ``since`` is the position of an answer that is known: then
+        nothing comes until something has changed after it. ``after`` is what the first answer must include. The watch
+        ends when the application is closed. Raises what ``answer`` raises, also later: ``Forbidden`` when the actor may
+        no longer see it.
+        """
+        who, position = Who(actor, tenant), after.position if isinstance(after, Receipt) else after
+        async with aclosing(self.watched(query, since=since, after=position, timeout=timeout, who=who)) as answers:
+            async for seen in answers:
+                yield Answer(seen.value, seen.position, seen.age_seconds)
+
+    async def watched(
+        self,
+        query: Query[Any],
+        *,
+        since: int | None = None,
+        after: int | None = None,
+        timeout: float = _DEFAULT_WAIT_SECONDS,
+        who: Who = ANYBODY,
+    ) -> AsyncGenerator[Seen, None]:
+        """Like ``watch``, with each answer's JSON: what the doors call."""
+        await self._admit(query, after, who.actor)
+        found = self._asker.watch(
+            query, lambda: self._admit(query, None, who.actor), since=since, after=after, timeout=timeout, who=who
+        )
+        async with aclosing(found) as answers:
+            async for seen in answers:
+                yield seen
+
+    def end_watches(self) -> None:
+        """End every live query, as closing the application does: a server that stops calls it first."""
+        self._asker.streams.close()
+
+    @property
+    def cache_stats(self) -> CacheStats:
+        """How often answers were there, had to be made, and so on."""
+        return self._asker.cache.stats
+
+    @property
+    def live_stats(self) -> LiveStats:
+        """How many live queries there are, and how often they were evaluated."""
+        return self._asker.streams.stats
 
     async def _admit(self, query: Query[Any], after: Receipt | int | None, actor: str | None) -> int | None:
         """Authorise a query; the position its answer must include."""
@@ -216,6 +293,19 @@ class BlockingRuntime:
     def answer(self, query: Query[T], **terms: Any) -> Answer[T]:
         """See ``Runtime.answer``."""
         return self._wait(self.runtime.answer(query, **terms))
+
+    def watch(self, query: Query[T], **terms: Any) -> Iterator[Answer[T]]:
+        """See ``Runtime.watch``."""
+        answers = self.runtime.watch(query, **terms)
+
+        async def following() -> Answer[T] | None:
+            return await anext(answers, None)
+
+        try:
+            while (answer := self._wait(following())) is not None:
+                yield answer
+        finally:
+            self._wait(answers.aclose())
 
     def caught_up(self, position: int | None = None, *, timeout: float = _DEFAULT_WAIT_SECONDS) -> int:
         """See ``Runtime.caught_up``."""

@@ -1,14 +1,25 @@
 """Following the log, alone or beside other processes.
 
-Read in this order: progress.py, feed.py, consumer.py, groups.py, worker.py, sharing.py, standing.py, running.py,
-watching.py, follower.py.
+Read in this order: progress.py, journal.py, feed.py, consumer.py, groups.py, worker.py, sharing.py, standing.py,
+running.py, watching.py, follower.py.
 """
 
 from __future__ import annotations
 
 from headwater.followers.consumer import Consumer, Fault, Folded, ProjectionStatus
 from headwater.followers.follower import LEASE_SECONDS, Follower
+from headwater.followers.journal import Journal
 from headwater.followers.progress import Progress
 from headwater.followers.running import Retry
 
-__all__ = ["LEASE_SECONDS", "Consumer", "Fault", "Folded", "Follower", "Progress", "ProjectionStatus", "Retry"]
+__all__ = [
+    "LEASE_SECONDS",
+    "Consumer",
+    "Fault",
+    "Folded",
+    "Follower",
+    "Journal",
+    "Progress",
+    "ProjectionStatus",
+    "Retry",
+]

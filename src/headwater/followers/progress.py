@@ -11,6 +11,7 @@ from heapq import heappop, heappush
 from itertools import count
 
 from headwater.errors import ProjectionBehind, ProjectionError
+from headwater.followers.journal import Journal
 
 _Waiting = tuple[int, int, "asyncio.Future[None]"]
 
@@ -26,6 +27,8 @@ class Progress:
         self._waiters = 0
         self._somebody = asyncio.Event()
         self._look: Callable[[], Awaitable[None]] | None = None
+        self.journal = Journal()
+        self._watching: list[Callable[[str], None]] = []
 
     # -- for followers
 
@@ -36,6 +39,8 @@ class Progress:
         waiting = self._waiting.get(name)
         while waiting and waiting[0][0] <= position:
             _wake(heappop(waiting)[2])
+        for tell in self._watching:
+            tell(name)
 
     def fail(self, name: str, error: ProjectionError) -> None:
         """That follower has stopped: whoever waits for it learns so at once."""
@@ -52,6 +57,16 @@ class Progress:
         await self._somebody.wait()
 
     # -- for those who wait
+
+    def watch(self, tell: Callable[[str], None]) -> None:
+        """Have everything that is learnt of a follower told, with its name: perhaps a part of it moved."""
+        self._watching.append(tell)
+        self._wait(1)
+
+    def unwatch(self, tell: Callable[[str], None]) -> None:
+        """Have it told no longer."""
+        self._watching.remove(tell)
+        self._wait(-1)
 
     async def look(self) -> None:
         """Learn how far others are, where nobody follows the log here. Raises ``StoreError``."""
@@ -87,15 +102,20 @@ class Progress:
                 raise _again(self._failures[name])
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             heappush(self._waiting.setdefault(name, []), (position, next(self._turn), future))
-            self._waiters += 1
-            self._somebody.set()
+            self._wait(1)
             try:
                 await future
             finally:
                 self._forget(name, future)
-                self._waiters -= 1
-                if not self._waiters:
-                    self._somebody.clear()
+                self._wait(-1)
+
+    def _wait(self, more: int) -> None:
+        """So many more wait now."""
+        self._waiters += more
+        if self._waiters:
+            self._somebody.set()
+        else:
+            self._somebody.clear()
 
     def _forget(self, name: str, future: asyncio.Future[None]) -> None:
         """Who gave up leaves the heap when its turn comes, or when half of it has given up."""

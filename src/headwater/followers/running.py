@@ -222,6 +222,7 @@ class Runner:
             return await self._find_fault(members, facts, head, error)
         if moved:
             return False
+        self._standing.note(each.changes for _, each in folded)
         for member, each in folded:
             await self._advance(member, each)
         return True

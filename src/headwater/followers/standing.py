@@ -6,7 +6,7 @@ old look at them is never ahead of the truth. Read next: running.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from headwater.errors import ProjectionError, ProjectionPaused
 from headwater.followers.consumer import Consumer, ProjectionStatus, State
@@ -14,6 +14,7 @@ from headwater.followers.groups import Member
 from headwater.followers.progress import Progress
 from headwater.followers.worker import is_gone
 from headwater.read_store.checkpoints import NOBODY, Checkpoint, Fleet, Share
+from headwater.read_store.protocol import Changes
 
 _WORST_FIRST: tuple[State, ...] = ("failed", "retrying", "catching-up", "live")
 
@@ -53,6 +54,10 @@ class Standing:
                 self._seen[share.projection].append(share.checkpoint)
         for name in self.versions:
             self.tell(name)
+
+    def note(self, changes: Iterable[Changes]) -> None:
+        """These changes were stored by this process: whoever keeps answers can tell which of them still hold."""
+        self._progress.journal.note(changes)
 
     def tell(self, name: str) -> None:
         """Let everybody know how far that consumer is, and if part of it has stopped."""

@@ -1,27 +1,21 @@
 """Asking: a query (and a position to wait for) becomes an answer. Reads: declared.py, read_store/reader.py.
 
-Read next: runtime.py. This is station 8 on the path of an item.
+Read next: freshness.py, cache.py, live.py, asker.py.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar, get_args, get_origin
 
 import msgspec
 
 from headwater.annotations import is_below, name_of
-from headwater.clock import Clock
-from headwater.errors import UnknownMessage
-from headwater.event_store.protocol import EventStore
-from headwater.followers.progress import Progress
-from headwater.limits import DEFAULT_LIMITS, Allowance, Limits, end_allowance, use_allowance
 from headwater.messages import Query, contract_of
 from headwater.queries.declared import DetailPlan, ListPlan, declared_plan
 from headwater.queries.listing import DetailQuery, ListQuery
 from headwater.read_models import Page, ReadModel
-from headwater.read_store.protocol import ReadStore
 from headwater.read_store.reader import Reader
 from headwater.read_store.views import sources_of, view_faults
 from headwater.signatures import Parameter, alternatives, is_kind, read_signature
@@ -94,7 +88,7 @@ def query_plan(function: Callable[..., Any]) -> QueryPlan | str:
     if not signature.parameters or not is_kind(signature.parameters[0].annotation, Query):
         return f"{where}: the first parameter must be annotated with a Query"
     query: type[Query[Any]] = signature.parameters[0].annotation
-    faults = list(_answer_faults(where, query, signature.returns))
+    faults = [*_answer_faults(where, query, signature.returns)]
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
         faults.append(f"{where}: a query handler returns its answer once, it does not yield")
     readers: dict[str, type[ReadModel]] = {}
@@ -107,6 +101,7 @@ def query_plan(function: Callable[..., Any]) -> QueryPlan | str:
             faults.append(f"{where}: parameter {parameter.name!r} does not say of what: Reader[SomeReadModel]")
         else:
             services.append(parameter)
+    faults.extend(_cache_faults(where, query, readers, services))
     return QueryPlan(
         query=query,
         function=function,
@@ -162,121 +157,21 @@ def _answer_faults(where: str, query: type[Query[Any]], returns: Any) -> Sequenc
     return (f"{where} returns {name_of(returns)}, but {query.__name__} is a Query[{name_of(wanted)}]",)
 
 
+def _cache_faults(
+    where: str, query: type[Query[Any]], readers: Mapping[str, Any], services: Sequence[Parameter]
+) -> Iterator[str]:
+    """What makes answers that cannot be kept as their query declares."""
+    rules = query.__cache__
+    if rules is None:
+        return
+    if rules.ttl is None and (services or not readers):
+        others = ", ".join(parameter.name for parameter in services) or "no rows"
+        yield f"{where}: an answer made from {others} grows old unseen; say cache=Cache(ttl=...) in {query.__name__}"
+    if rules.shared and answer_type_of(query) is Any:
+        yield f"{where}: to be shared, {query.__name__} must say what it is answered with: Query[...]"
+
+
 def _fits(returned: Any, wanted: Any) -> bool:
     if returned == wanted:
         return True
     return isinstance(returned, type) and isinstance(wanted, type) and issubclass(returned, wanted)
-
-
-class Asker:
-    """Answers the queries of an application. ``services`` are looked up when a query is first asked."""
-
-    def __init__(
-        self,
-        plans: Sequence[QueryPlan],
-        read_store: ReadStore,
-        services: Mapping[Any, Any],
-        *,
-        event_store: EventStore,
-        progress: Progress,
-        clock: Clock,
-        limits: Limits = DEFAULT_LIMITS,
-    ) -> None:
-        self._limits = limits
-        self._plans = {plan.query: plan for plan in plans}
-        self._rows = read_store
-        self._services = services
-        self._events = event_store
-        self._progress = progress
-        self._clock = clock
-        self._calls: dict[type[Query[Any]], _Call] = {}
-
-    async def ask(
-        self,
-        query: Query[T],
-        *,
-        after: int | None = None,
-        max_staleness: float | None = None,
-        timeout: float | None = None,
-    ) -> T:
-        """The value alone, see ``answer``: cheaper, because nobody looks how old it is."""
-        call = self._calls.get(type(query)) or self._call(query)
-        if after is not None:
-            await self._progress.wait_for(call.projections, after, timeout)
-        if max_staleness is not None:
-            await self._wait_until_fresh(call, max_staleness, timeout)
-        value: T = await call.run(query, self._clock)
-        return value
-
-    async def answer(
-        self,
-        query: Query[T],
-        *,
-        after: int | None = None,
-        max_staleness: float | None = None,
-        timeout: float | None = None,
-    ) -> Answer[T]:
-        """The answer, which includes position ``after`` and is at most ``max_staleness`` seconds old.
-
-        Raises ``UnknownMessage`` for a query nobody answers, ``ProjectionBehind`` if waiting for that takes longer than
-        ``timeout`` seconds, ``ProjectionFailed`` if a projection it reads has stopped short of it, ``QueryError``.
-        """
-        call = self._calls.get(type(query)) or self._call(query)
-        if after is not None:
-            await self._progress.wait_for(call.projections, after, timeout)
-        if max_staleness is not None:
-            await self._wait_until_fresh(call, max_staleness, timeout)
-        position, age_seconds = await self._freshness(call)
-        value: T = await call.run(query, self._clock)
-        return Answer(value, position, age_seconds)
-
-    async def _wait_until_fresh(self, call: _Call, max_staleness: float, timeout: float | None) -> None:
-        _, age_seconds = await self._freshness(call)
-        if age_seconds > max_staleness:
-            await self._progress.wait_for(call.projections, await self._events.head(), timeout)
-
-    async def _freshness(self, call: _Call) -> tuple[int, float]:
-        """Where the rows stand that the query reads, and how old that makes the answer."""
-        if not call.projections:
-            return await self._events.head(), 0.0
-        await self._progress.look()
-        position = self._progress.position(call.projections)
-        if position >= await self._events.head():
-            return position, 0.0
-        missing = (await self._events.read(after=position, limit=1)).events
-        if not missing:
-            return position, 0.0
-        return position, max(0.0, (self._clock.now() - missing[0].recorded_at).total_seconds())
-
-    def _call(self, query: Query[Any]) -> _Call:
-        plan = self._plans.get(type(query))
-        if plan is None:
-            raise UnknownMessage("query", contract_of(type(query)).name)
-        call = self._calls[type(query)] = _Call(plan, self._rows, self._services, self._limits)
-        return call
-
-
-class _Call:
-    """A query handler with everything it asks for."""
-
-    def __init__(self, plan: QueryPlan, rows: ReadStore, services: Mapping[Any, Any], limits: Limits) -> None:
-        own = plan.query.__limits__
-        self._limits, self._has_own_limits = own or limits, own is not None
-        self._function = plan.function
-        self._is_async = plan.is_async
-        self._given: dict[str, Any] = {name: rows.reader(model) for name, model in plan.readers.items()}
-        self._given |= {each.name: services[each.annotation] for each in plan.services if not each.wants_now}
-        self._times = tuple(each.name for each in plan.services if each.wants_now)
-        self.projections = tuple(dict.fromkeys(rows.table_of(model).projection for model in plan.models))
-
-    async def run(self, query: Query[Any], clock: Clock) -> Any:
-        """Call the handler, within the query's limits."""
-        given = self._given
-        if self._times:
-            given = {**given, **dict.fromkeys(self._times, clock.now())}
-        before = use_allowance(Allowance(self._limits, is_own=self._has_own_limits))
-        try:
-            answered = self._function(query, **given)
-            return await answered if self._is_async else answered
-        finally:
-            end_allowance(before)

@@ -23,11 +23,11 @@ from headwater.codec import Codec
 from headwater.errors import InvalidAsOf, ProjectionFailed, UnknownMessage
 from headwater.event_store.protocol import EventQuery, EventStore
 from headwater.followers.feed import facts_of
-from headwater.followers.progress import Progress
 from headwater.limits import DEFAULT_LIMITS, Limits
 from headwater.messages import Query, contract_of
 from headwater.projections import Projector, projectors
-from headwater.queries.asking import Answer, Asker, QueryPlan
+from headwater.queries.asker import answered
+from headwater.queries.asking import Answer, QueryPlan
 from headwater.read_models import ProjectionPlan
 from headwater.read_store.memory import MemoryReadStore
 from headwater.read_store.opening import open_read_store
@@ -78,16 +78,7 @@ class Past:
         wanted = {source for model in plan.models for source in sources_of(model)}
         needed = [each for each in self._projections if wanted.intersection(each.models)]
         async with self._rows(needed, position) as rows:
-            asker = Asker(
-                [plan],
-                rows,
-                self._services,
-                event_store=self._events,
-                progress=Progress(),
-                clock=_Still(moment),
-                limits=self._limits,
-            )
-            value = await asker.ask(query)
+            value: T = await answered(plan, query, rows, self._services, _Still(moment), self._limits)
         return Answer(value, position, await self._age_seconds(position))
 
     async def close(self) -> None:

@@ -142,13 +142,34 @@ def overall(checkpoints: Sequence[Checkpoint]) -> Checkpoint:
     )
 
 
-def standing(shares: Iterable[Share], versions: Mapping[str, int]) -> dict[str, Checkpoint]:
-    """Where each projection stands in that version."""
+def ranges_of(shares: Iterable[Share], versions: Mapping[str, int]) -> dict[str, tuple[Checkpoint, ...]]:
+    """The ranges of each projection in that version, from the lowest slice on."""
     found: dict[str, list[Checkpoint]] = {}
     for share in shares:
         if versions.get(share.projection) == share.version:
             found.setdefault(share.projection, []).append(share.checkpoint)
-    return {name: overall(checkpoints) for name, checkpoints in found.items()}
+    return {name: tuple(sorted(each, key=lambda one: one.low)) for name, each in found.items()}
+
+
+class RangesRead:
+    """Rows of checkpoints, in the order of a database's columns, as ranges: made anew only when they are others."""
+
+    def __init__(self) -> None:
+        self._rows: Sequence[Sequence[Any]] = ()
+        self._versions: Mapping[str, int] = {}
+        self._made: Mapping[str, tuple[Checkpoint, ...]] = {}
+
+    def of(self, rows: Sequence[Sequence[Any]], versions: Mapping[str, int]) -> Mapping[str, tuple[Checkpoint, ...]]:
+        """See ``ReadStore.ranges``."""
+        if rows != self._rows or versions != self._versions:
+            self._rows, self._versions = rows, versions
+            self._made = ranges_of(shares_of(rows), versions)
+        return self._made
+
+
+def standing(ranges: Mapping[str, Sequence[Checkpoint]]) -> dict[str, Checkpoint]:
+    """Where each projection stands as a whole."""
+    return {name: overall(checkpoints) for name, checkpoints in ranges.items()}
 
 
 def fleet_of(workers: Iterable[Sequence[Any]], ranges: Iterable[Sequence[Any]], paused: Iterable[str] = ()) -> Fleet:

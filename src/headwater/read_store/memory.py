@@ -79,7 +79,12 @@ class MemoryReadStore:
 
     async def checkpoints(self) -> Mapping[str, Checkpoint]:
         """See ``ReadStore.checkpoints``."""
-        return standing((await self.fleet()).shares, self._versions)
+        return standing(await self.ranges())
+
+    async def ranges(self) -> Mapping[str, tuple[Checkpoint, ...]]:
+        """See ``ReadStore.ranges``."""
+        self._refuse_if_closed()
+        return {name: tuple(self._held(name)) for name in self._versions}
 
     async def load(self, table: Table, keys: Iterable[RowKey]) -> dict[RowKey, Any]:
         """See ``ReadStore.load``."""

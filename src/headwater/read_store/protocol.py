@@ -81,6 +81,10 @@ class ReadStore(RowSource, Protocol):
         """How far each prepared projection is as a whole: as its hindmost range."""
         ...
 
+    async def ranges(self) -> Mapping[str, tuple[Checkpoint, ...]]:
+        """How far each range of each prepared projection is, from the lowest slice on: one cheap look."""
+        ...
+
     async def fleet(self) -> Fleet:
         """All ranges of all versions of all projections, and who works on them."""
         ...

@@ -9,6 +9,7 @@ A reader never changes: each word gives a new one, so a common beginning can be 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from copy import copy
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -63,6 +64,12 @@ class Reader(Generic[R]):
         self._search = search
         self._fields = fields
         self._highlight = highlight
+
+    def over(self, store: RowSource) -> Reader[R]:
+        """The same reader on another source of the same rows."""
+        made = copy(self)
+        made._store = store  # noqa: SLF001  a reader of this class
+        return made
 
     # -- what to read
 

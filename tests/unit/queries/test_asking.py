@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.accounts import Balance, Balances, Deposited, Entry, bank
+from tests.accounts import STRICT, Balance, Balances, Deposited, Entry, bank
+from tests.askers import asker_of
 
 from headwater.clock import Now
 from headwater.errors import ProjectionBehind, ProjectionFailed, UnknownMessage
 from headwater.event_store.memory import MemoryEventStore
 from headwater.messages import Query
-from headwater.queries.asking import Asker, answer_type_of, answers, is_query_handler, query_plan
+from headwater.queries.asking import answer_type_of, answers, is_query_handler, query_plan
 from headwater.read_models import Page, Projection, on
 from headwater.read_store import Reader
 from headwater.testing import ControlledClock
@@ -69,11 +70,8 @@ async def asked(*functions, events=None, clock=None, projections=(Balances,), fo
     """A bank with an asker of these handlers."""
     clock = clock or ControlledClock(NOON)
     events = events or MemoryEventStore(clock=clock)
-    async with bank(*projections, events=events, follow=follow) as desk:
-        plans = [query_plan(function) for function in functions]
-        desk.asker = Asker(
-            plans, desk.rows, {Tariff: Tariff()}, event_store=events, progress=desk.progress, clock=clock
-        )
+    async with bank(*projections, events=events, follow=follow, retry=STRICT) as desk:
+        desk.asker = asker_of(desk, *functions, services={Tariff: Tariff()}, clock=clock)
         desk.clock = clock
         yield desk
 

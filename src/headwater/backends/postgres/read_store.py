@@ -19,7 +19,7 @@ from headwater.backends.postgres.row_writing import READ_STORE_SCHEMA, RowWriter
 from headwater.backends.postgres.schema import prepare
 from headwater.errors import StoreClosed
 from headwater.read_models import ReadModel
-from headwater.read_store.checkpoints import Checkpoint, Fleet, Regrant, Worker
+from headwater.read_store.checkpoints import Checkpoint, Fleet, Regrant, Worker, standing
 from headwater.read_store.figures import Summary, Summed
 from headwater.read_store.parking import Discarded, Parked, Pause
 from headwater.read_store.protocol import Changes
@@ -92,8 +92,12 @@ class PostgresReadStore:
 
     async def checkpoints(self) -> Mapping[str, Checkpoint]:
         """See ``ReadStore.checkpoints``."""
+        return standing(await self.ranges())
+
+    async def ranges(self) -> Mapping[str, tuple[Checkpoint, ...]]:
+        """See ``ReadStore.ranges``."""
         self._refuse_if_closed()
-        return await self._writer.checkpoints()
+        return await self._writer.ranges()
 
     async def load(self, table: Table, keys: Iterable[RowKey]) -> dict[RowKey, Any]:
         """See ``ReadStore.load``."""

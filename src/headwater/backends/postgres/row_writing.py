@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ from headwater.backends.postgres.row_pool import RowPool
 from headwater.backends.postgres.row_statements import RowStatements
 from headwater.backends.postgres.schema import Schema
 from headwater.errors import ContractChanged, StoreReadOnly
-from headwater.read_store.checkpoints import Checkpoint, Fleet, Regrant, Worker, fleet_of, shares_of, standing
+from headwater.read_store.checkpoints import Checkpoint, Fleet, RangesRead, Regrant, Worker, fleet_of
 from headwater.read_store.parking import Discarded, Parked, Pause
 from headwater.read_store.protocol import Changes, TableChanges
 from headwater.read_store.tables import RowKey, Table
@@ -41,6 +41,7 @@ class RowWriter:
         self._leasing = RowLeasing(statements)
         self._parking = RowParking(statements)
         self._versions: dict[str, int] = {}
+        self._ranges = RangesRead()
         self._sql: dict[str, TableSql] = {}
 
     async def cursor_key(self) -> bytes:
@@ -139,11 +140,11 @@ class RowWriter:
 
     # -- rows
 
-    async def checkpoints(self) -> dict[str, Checkpoint]:
-        """See ``ReadStore.checkpoints``."""
+    async def ranges(self) -> Mapping[str, tuple[Checkpoint, ...]]:
+        """See ``ReadStore.ranges``."""
         async with self._pool.lent() as connection:
             rows = await connection.fetch(self._statements["load_checkpoints"])
-        return standing(shares_of(map(tuple, rows)), self._versions)
+        return self._ranges.of([tuple(row) for row in rows], self._versions)
 
     async def load(self, table: Table, keys: Sequence[RowKey]) -> dict[RowKey, Any]:
         """See ``ReadStore.load``."""

@@ -23,7 +23,7 @@ from headwater.backends.sqlite.row_writing import READ_STORE_SCHEMA, RowWriter
 from headwater.backends.sqlite.statements import statement
 from headwater.errors import QueryError, StoreClosed, StoreIOError
 from headwater.read_models import ReadModel
-from headwater.read_store.checkpoints import Checkpoint, Fleet, Regrant, Worker, fleet_of, shares_of, standing
+from headwater.read_store.checkpoints import Checkpoint, Fleet, RangesRead, Regrant, Worker, fleet_of, standing
 from headwater.read_store.figures import Summary, Summed
 from headwater.read_store.parking import Discarded, Parked, Pause, discarded_of, parked_of
 from headwater.read_store.protocol import Changes
@@ -40,6 +40,7 @@ __all__ = ["READ_STORE_SCHEMA", "SqliteReadStore", "open_sqlite"]
 R = TypeVar("R", bound=ReadModel)
 T = TypeVar("T")
 _SIZES = (64, 8, 1)
+_CHECKPOINTS = statement("load_checkpoints")
 
 
 async def open_sqlite(url: str, *, migrate: bool) -> SqliteReadStore:
@@ -71,6 +72,8 @@ class SqliteReadStore:
         self._reader = RowReader(file)
         self._shelf = Shelf()
         self._sql: dict[Table, TableSql] = {}
+        self._versions: dict[str, int] = {}
+        self._ranges = RangesRead()
         self._closed = False
 
     # -- filling
@@ -81,6 +84,7 @@ class SqliteReadStore:
         """See ``ReadStore.prepare``."""
         await self._write(self._writer.prepare, tables)
         self._shelf.fill(tables)
+        self._versions = {table.projection: table.version for table in tables}
         self._sql = {table: TableSql(table) for table in tables}
 
     async def identify(self, log: bytes) -> bool:
@@ -89,9 +93,12 @@ class SqliteReadStore:
 
     async def checkpoints(self) -> Mapping[str, Checkpoint]:
         """See ``ReadStore.checkpoints``."""
+        return standing(await self.ranges())
+
+    async def ranges(self) -> Mapping[str, tuple[Checkpoint, ...]]:
+        """See ``ReadStore.ranges``."""
         self._refuse_if_closed()
-        versions = {table.projection: table.version for table in self._shelf.tables}
-        return standing(shares_of(await self._reader.rows(statement("load_checkpoints"), ())), versions)
+        return self._ranges.of(await self._reader.rows(_CHECKPOINTS, ()), self._versions)
 
     async def load(self, table: Table, keys: Iterable[RowKey]) -> dict[RowKey, Any]:
         """See ``ReadStore.load``."""
