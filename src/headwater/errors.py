@@ -32,6 +32,7 @@
     │   ├── ProjectionPaused                          a projection stands still by order
     │   ├── NotParked              (LookupError)      there is no such parked sequence
     │   ├── ParkedAlone                               a parked event can no longer be applied in its turn
+    │   ├── ProjectionStalled                         a projection has work and does not get further
     │   ├── MissingRow             (LookupError)      an event changes a row that is not there
     │   └── ProjectionBehind       (TimeoutError)     the read model has not reached the wanted position yet
     └── StoreError                 (OSError)
@@ -147,12 +148,8 @@ class MissingExtra(HeadwaterError, ImportError):
     extra: str
 
     def __init__(self, extra: str, package: str, purpose: str) -> None:
-        super().__init__(
-            f"{purpose} needs {package}, which is not installed",
-            remedy=f"pip install 'headwater[{extra}]'",
-            extra=extra,
-            package=package,
-        )
+        message, remedy = f"{purpose} needs {package}, which is not installed", f"pip install 'headwater[{extra}]'"
+        super().__init__(message, remedy=remedy, extra=extra, package=package)
 
 
 class WrongApp(HeadwaterError, LookupError):
@@ -365,6 +362,13 @@ class ParkedAlone(ProjectionError):
 
     code = "parked-alone"
     remedy = "rebuild the projection, which applies every event in its turn, or discard the event"
+
+
+class ProjectionStalled(ProjectionError):
+    """A projection has work and does not get further: ``projection``, ``position``, ``head``, ``lag_positions``."""
+
+    code = "projection-stalled"
+    remedy = "look at `headwater projections list` for what it stumbles over, and whether anybody runs it"
 
 
 class MissingRow(ProjectionError, LookupError):

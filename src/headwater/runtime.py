@@ -24,7 +24,7 @@ from headwater.queries.asking import Answer
 from headwater.queries.cache import CacheStats
 from headwater.queries.live import LiveStats, Seen
 from headwater.queries.past import Past
-from headwater.read_store import ReadStore
+from headwater.read_store import ReadStore, Worker
 from headwater.read_store.parking import Discarded, Parked
 
 T = TypeVar("T")
@@ -237,6 +237,11 @@ class Runtime:
     async def projections(self) -> Sequence[ProjectionStatus]:
         """How far each projection is, and what stopped it if it failed."""
         return await self._follower.status()
+
+    @property
+    def worker(self) -> Worker:
+        """What this process is to others that share its projections."""
+        return self._follower.worker
 
     async def rebuild(self, projection: str) -> None:
         """Build a projection's rows anew from the whole log. Raises ``UnknownMessage`` for a name it does not have."""

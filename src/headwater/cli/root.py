@@ -17,6 +17,7 @@ VERBS = {
     "new": "Write a small runnable project.",
     "demo": "Replay a real service desk's log and check every figure.",
     "serve": "Serve an app over HTTP.",
+    "work": "Run an app's projections, and nothing else.",
     "send": "Send one command to an app.",
     "ask": "Ask one query of an app.",
     "events": "Read or follow the events of a log.",

@@ -6,12 +6,13 @@ the server first, then closes the stores, so that nothing acknowledged is lost.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import click
@@ -23,7 +24,9 @@ from headwater.cli.screen import Screen, as_json_text
 from headwater.cli.verb import run_to_end
 from headwater.errors import MissingExtra
 from headwater.event_store.opening import url_to_show
-from headwater.http import HttpDoor, asgi, create_app
+from headwater.http import HttpDoor, HttpOptions, asgi, create_app
+from headwater.http.health import health_app
+from headwater.http.options import Role
 from headwater.runtime import Runtime
 
 try:
@@ -33,31 +36,43 @@ except ModuleNotFoundError as error:
     raise MissingExtra("web", "uvicorn", "serving over HTTP") from error
 
 _APP = "HEADWATER_SERVED_APP"
-_URL = "HEADWATER_SERVED_URL"
-_READ_STORE = "HEADWATER_SERVED_READ_STORE"
+_SERVED = "HEADWATER_SERVED_AS"
 
 
-class Stores(msgspec.Struct, frozen=True):
-    """The URL of the log and that of the read store, ``None`` for the one beside the log."""
+class Served(msgspec.Struct, frozen=True):
+    """What is served: the URL of the log and that of the read store (``None``: beside the log), in which role."""
 
     url: str
     read_store: str | None = None
+    role: Role = "all"
+    patience_seconds: float = 30.0
+
+    @property
+    def options(self) -> HttpOptions:
+        """The HTTP door's."""
+        return HttpOptions(role=self.role, patience_seconds=self.patience_seconds)
 
 
 async def serve_here(
-    screen: Screen, app: App, stores: Stores, *, host: str, port: int, access_log: bool = False
+    screen: Screen, app: App, served: Served, *, host: str, port: int, access_log: bool = False
 ) -> None:
     """Serve from this process until SIGINT or SIGTERM. Raises ``StoreError``, or a click error for the port."""
     with listening(host, port) as listener:
-        async with app.open(stores.url, read_store=stores.read_store) as runtime:
-            await serve_runtime(screen, runtime, stores.url, listener, access_log=access_log)
+        async with app.open(served.url, read_store=served.read_store, follow=served.role == "all") as runtime:
+            await serve_runtime(screen, runtime, served.url, listener, served.options, access_log=access_log)
 
 
 async def serve_runtime(
-    screen: Screen, runtime: Runtime, url: str, listener: socket.socket, *, access_log: bool = False
+    screen: Screen,
+    runtime: Runtime,
+    url: str,
+    listener: socket.socket,
+    options: HttpOptions | None = None,
+    *,
+    access_log: bool = False,
 ) -> None:
     """Serve an open application until SIGINT or SIGTERM; its stores stay open."""
-    config = _config(asgi(runtime), access_log=access_log, lifespan="off")
+    config = _config(asgi(runtime, options), access_log=access_log, lifespan="off")
     server = _Announcing(config, lambda: _announce(screen, runtime.app.name, url, listener))
     with _calm_signals():
         await server.serve(sockets=[listener])
@@ -65,30 +80,51 @@ async def serve_runtime(
 
 
 def serve_in_processes(
-    screen: Screen, reference: str, stores: Stores, *, host: str, port: int, workers: int, access_log: bool = False
+    screen: Screen, reference: str, served: Served, *, host: str, port: int, workers: int, access_log: bool = False
 ) -> None:
     """Serve from several processes on one port, each with the stores open for itself, until SIGINT or SIGTERM."""
     app = load_app(reference)
-    run_to_end(_try_stores(app, stores))
-    os.environ[_APP], os.environ[_URL], os.environ[_READ_STORE] = reference, stores.url, stores.read_store or ""
+    run_to_end(try_stores(app, served.url, served.read_store))
+    os.environ[_APP], os.environ[_SERVED] = reference, as_json_text(served)
     config = _config(f"{__name__}:worker", access_log=access_log, lifespan="on", factory=True, workers=workers)
     with listening(host, port) as listener:
         listener.set_inheritable(True)
-        _announce(screen, app.name, stores.url, listener)
+        _announce(screen, app.name, served.url, listener)
         Multiprocess(config, sockets=[listener]).run()
     screen.note("stopped")
 
 
 def worker() -> HttpDoor:
     """The application of one of several processes: what the parent process named."""
-    read_store = os.environ[_READ_STORE] or None
-    return create_app(load_app(os.environ[_APP]), os.environ[_URL], read_store=read_store)
+    served = msgspec.json.decode(os.environ[_SERVED], type=Served)
+    return create_app(load_app(os.environ[_APP]), served.url, served.options, read_store=served.read_store)
 
 
-async def _try_stores(app: App, stores: Stores) -> None:
+async def try_stores(app: App, url: str, read_store: str | None) -> None:
     """Open and close the stores once: their faults are told here rather than by each process."""
-    async with app.open(stores.url, read_store=stores.read_store, follow=False):
+    async with app.open(url, read_store=read_store, follow=False):
         pass
+
+
+@asynccontextmanager
+async def serving_health(runtime: Runtime, options: HttpOptions, host: str, port: int) -> AsyncIterator[str]:
+    """Answer for the health of this process during the block; gives the address. Signals are left to the caller."""
+    with listening(host, port) as listener:
+        server = _Deaf(_config(health_app(runtime, options), access_log=False, lifespan="off"))
+        running = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            yield _address(listener)
+        finally:
+            server.should_exit = True
+            await running
+
+
+class _Deaf(Server):
+    """Leaves signals to others."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 class _Announcing(Server):
@@ -141,11 +177,14 @@ def _do_nothing(number: int, frame: Any) -> None:
 
 
 def _announce(screen: Screen, name: str, url: str, listener: socket.socket) -> None:
-    host, port = listener.getsockname()[:2]
-    url = url_to_show(url)
-    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    url, address = url_to_show(url), _address(listener)
     if screen.as_json:
         click.echo(as_json_text({"serving": address, "app": name, "url": url}))
     else:
         screen.line(f"serving {name} on {address}, log {url} (stop with Ctrl+C)")
         screen.line(f"contract: {address}/openapi.json")
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -20,6 +20,15 @@ URL_OPTION = click.option(
     "--url", metavar="URL", envvar="HEADWATER_URL", help="The log.  [default: $HEADWATER_URL, else sqlite:///<app>.db]"
 )
 
+PATIENCE_OPTION = click.option(
+    "--patience",
+    type=click.FloatRange(min=0),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For how long a projection may have work and not get further before the health check fails.",
+)
+
 READ_STORE_OPTION = click.option("--read-store", metavar="URL", help="The read store.  [default: beside the log]")
 
 

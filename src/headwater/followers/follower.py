@@ -30,7 +30,7 @@ from headwater.followers.sharing import claims, live_workers, merged, releases
 from headwater.followers.standing import Standing, paused
 from headwater.followers.watching import Watcher
 from headwater.followers.worker import is_gone, this_worker
-from headwater.read_store.checkpoints import Checkpoint, Regrant, Share
+from headwater.read_store.checkpoints import Checkpoint, Regrant, Share, Worker
 from headwater.read_store.parking import Pause, skips_of
 from headwater.read_store.protocol import ReadStore
 
@@ -80,6 +80,11 @@ class Follower:
         self._shared: Mapping[str, int] = {}
         self._sharing: list[asyncio.Task[None]] = []
         self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def worker(self) -> Worker:
+        """What this process is to the others."""
+        return self._worker
 
     # -- the life of a follower
 

@@ -48,9 +48,9 @@ class HttpDoor:
         root: str = scope.get("root_path", "")
         if root and path.startswith(root):
             path = path[len(root) :]
-        if path.startswith(_COMMANDS):
+        if path.startswith(_COMMANDS) and ready.commands is not None:
             await ready.commands.answer(path[len(_COMMANDS) :], scope, receive, send)
-        elif path.startswith(_QUERIES):
+        elif path.startswith(_QUERIES) and ready.queries is not None:
             await ready.queries.answer(path[len(_QUERIES) :], scope, receive, send)
         else:
             await ready.pages(scope, receive, send)
@@ -74,10 +74,10 @@ class _Ready:
     """What answers requests while the application is open."""
 
     def __init__(self, runtime: Runtime, options: HttpOptions) -> None:
-        self.commands = CommandDoor(runtime, options)
-        self.queries = QueryDoor(runtime, options)
+        self.commands = None if options.role == "query" else CommandDoor(runtime, options)
+        self.queries = None if options.role == "command" else QueryDoor(runtime, options)
         self.pages = Starlette(
-            routes=[*page_routes(runtime, docs=options.docs), *options.routes],
+            routes=[*page_routes(runtime, options), *options.routes],
             exception_handlers={HTTPException: problem_response, Exception: problem_response},
         )
 
@@ -88,16 +88,17 @@ def create_app(
     options: HttpOptions | None = None,
     *,
     read_store: str | None = None,
-    follow: bool = True,
+    follow: bool | None = None,
     migrate: bool = True,
 ) -> HttpDoor:
     """An application over HTTP that opens its own stores when the server starts.
 
-    ``url``, ``read_store``, ``follow`` and ``migrate`` are those of ``App.open``.
+    ``url``, ``read_store``, ``follow`` and ``migrate`` are those of ``App.open``; unless said otherwise it follows in
+    the role ``all`` alone.
     """
-    return HttpDoor(
-        lambda: app.open(url, read_store=read_store, follow=follow, migrate=migrate), options or HttpOptions()
-    )
+    options = options or HttpOptions()
+    follows = options.role == "all" if follow is None else follow
+    return HttpDoor(lambda: app.open(url, read_store=read_store, follow=follows, migrate=migrate), options)
 
 
 def asgi(runtime: Runtime, options: HttpOptions | None = None) -> HttpDoor:

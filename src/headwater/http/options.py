@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import msgspec
 
+from headwater.errors import HeadwaterError
 from headwater.http.exchange import Scope
 
 
@@ -22,13 +23,23 @@ Authenticate = Callable[[Scope], "Caller | str | Awaitable[Caller | str | None] 
 """The ASGI scope in, the caller out (or just the actor's name). Raise ``Unauthenticated`` to refuse."""
 
 NOBODY = Caller()
+Role = Literal["command", "query", "all"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+class UnknownRole(HeadwaterError, ValueError):
+    """A process is to serve as something that there is not: ``role`` is what was asked for."""
+
+    code = "unknown-role"
 
 
 class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What the door allows. Sizes in bytes, times in seconds.
 
     ``authenticate`` says who calls (without it everybody is anonymous); ``routes`` are further Starlette routes, such
-    as a user interface; ``docs`` offers the index, the contract page and ``/openapi.json``.
+    as a user interface; ``docs`` offers the index, the contract page and ``/openapi.json``. ``role`` says what is
+    served: commands, queries, or both. A projection that stands before the same work for ``patience_seconds`` makes the
+    health check fail. Raises ``UnknownRole``.
     """
 
     authenticate: Authenticate | None = None
@@ -37,6 +48,13 @@ class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
     longest_wait_seconds: float = 30.0
     docs: bool = True
     routes: Sequence[Any] = ()
+    role: Role = "all"
+    patience_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            known = ", ".join(ROLES)
+            raise UnknownRole(f"there is no role {self.role!r}", remedy=f"roles are {known}", role=self.role)
 
 
 async def authenticate(hook: Authenticate, scope: Scope) -> Caller:

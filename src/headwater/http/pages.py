@@ -1,4 +1,4 @@
-"""The side pages: index, contract, health. Reads: openapi.py. Read next: application.py."""
+"""The side pages: index, contract, health. Reads: openapi.py, health.py. Read next: application.py."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from headwater.catalogue import Catalogue, spoken_name
-from headwater.errors import StoreError
 from headwater.http.examples import example_of
 from headwater.http.faults import MethodNotAllowed, NothingHere
+from headwater.http.health import health_routes
 from headwater.http.openapi import openapi_document
+from headwater.http.options import HttpOptions
 from headwater.http.problems import MEDIA_TYPE, problem_of
 from headwater.messages import Message
 from headwater.runtime import Runtime
@@ -29,10 +30,10 @@ _STRICT = {
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def page_routes(runtime: Runtime, *, docs: bool) -> list[Route]:
+def page_routes(runtime: Runtime, options: HttpOptions) -> list[Route]:
     """The routes of the side pages; without ``docs`` only the health check."""
-    routes = [Route("/healthz", _health(runtime))]
-    if docs:
+    routes = health_routes(runtime, options)
+    if options.docs:
         title, catalogue = runtime.app.name, runtime.catalogue
         routes += [
             Route("/", _fixed(_json(_index(title, catalogue)))),
@@ -58,31 +59,6 @@ def _fault_of(request: Request, error: HTTPException) -> Exception:
     if error.status_code == NothingHere.status:
         return NothingHere(f"{request.url.path} is not a resource", remedy="look at / for what there is")
     return error
-
-
-def _health(runtime: Runtime) -> Endpoint:
-    """200 while the log can be read and every projection goes on, else 503; the body says how far each is."""
-
-    async def healthz(_: Request) -> Response:
-        try:
-            head = await runtime.event_store.head()
-            statuses = await runtime.projections()
-        except StoreError as error:
-            return _json({"status": "failing", "error": error.code}, 503)
-        failed = [status.name for status in statuses if status.error]
-        projections = [
-            {
-                "name": status.name,
-                "position": status.position,
-                "lag_positions": status.lag_positions,
-                "state": status.state,
-            }
-            for status in statuses
-        ]
-        found = {"status": "failing" if failed else "ok", "head": head, "failed": failed, "projections": projections}
-        return _json(found, 503 if failed else 200)
-
-    return healthz
 
 
 def _fixed(response: Response) -> Endpoint:
@@ -112,7 +88,7 @@ def _index(title: str, catalogue: Catalogue) -> dict[str, Any]:
         "queries": listed("queries", catalogue.queries),
         "openapi": "openapi.json",
         "docs": "docs",
-        "health": "healthz",
+        "health": "health/ready",
     }
 
 

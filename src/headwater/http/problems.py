@@ -37,6 +37,7 @@ STATUS_OF: dict[type[errors.HeadwaterError], int] = {
     errors.ProjectionBehind: 503,
     errors.ProjectionFailed: 503,
     errors.ProjectionPaused: 503,
+    errors.ProjectionStalled: 503,
     errors.StoreError: 503,
     errors.QueryTooSlow: 503,
     errors.StoreFull: 507,

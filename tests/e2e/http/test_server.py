@@ -53,7 +53,7 @@ async def test_the_same_command_at_the_same_time_happens_once(address):
     async with httpx2.AsyncClient(base_url=address) as client:
         sending = (client.post("/commands/open-incident", json=body, headers=headers) for _ in range(20))
         responses = await asyncio.gather(*sending)
-        head = (await client.get("/healthz")).json()["head"]
+        head = (await client.get("/health/ready")).json()["head"]
 
     assert {response.json()["position"] for response in responses} == {1}
     assert sum(not response.json()["replayed"] for response in responses) == 1
@@ -65,7 +65,7 @@ async def test_a_body_that_is_too_large_does_not_break_the_connection(address):
     async with httpx2.AsyncClient(base_url=address) as client:
         json_type = {"content-type": "application/json"}
         large = await client.post("/commands/open-incident", content=b"x" * 1_000_000, headers=json_type)
-        following = await client.get("/healthz")
+        following = await client.get("/health/ready")
 
     assert (large.status_code, following.status_code) == (413, 200)
 

@@ -23,7 +23,7 @@ def test_the_server_opens_and_closes_the_stores(tmp_path):
     with TestClient(create_app(app, url)) as client:
         client.post("/commands/open-incident", json={"incident_id": "INC1", "caller": "c7"})
     with TestClient(create_app(app, url)) as client:
-        head = client.get("/healthz").json()["head"]
+        head = client.get("/health/ready").json()["head"]
 
     assert head == 1
 

@@ -36,7 +36,7 @@ async def test_health_says_how_far_the_projections_are(client, open_incident, ru
     """200, with the lag of each."""
     await open_incident("INC1")
     await runtime.caught_up()
-    health = await client.get("/healthz")
+    health = await client.get("/health/ready")
 
     assert health.status_code == 200
     assert (health.json()["status"], health.json()["head"]) == ("ok", 1)
@@ -50,9 +50,10 @@ async def test_health_fails_when_the_log_cannot_be_read(client, runtime, monkeyp
         raise StoreCorrupt("damaged")
 
     monkeypatch.setattr(runtime.event_store, "head", broken)
-    health = await client.get("/healthz")
+    health = await client.get("/health/ready")
 
-    assert (health.status_code, health.json()) == (503, {"status": "failing", "error": "store-corrupt"})
+    assert (health.status_code, health.json()["type"]) == (503, "urn:headwater:problem:store-corrupt")
+    assert (await client.get("/health")).json() == {"status": "ok"}
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/commands", "/queries"])
@@ -66,7 +67,7 @@ async def test_what_is_not_there_is_a_problem_too(client, path):
 
 async def test_side_pages_are_for_reading(client):
     """405 says what is allowed."""
-    response = await client.post("/healthz")
+    response = await client.post("/health/ready")
 
     assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD")
     assert response.json()["type"] == "urn:headwater:problem:method-not-allowed"
@@ -75,6 +76,6 @@ async def test_side_pages_are_for_reading(client):
 async def test_the_contract_may_be_kept_private(runtime):
     """Without docs only the health check is left beside commands and queries."""
     async with client_of(asgi(runtime, HttpOptions(docs=False))) as client:
-        seen = [(await client.get(path)).status_code for path in ("/", "/docs", "/openapi.json", "/healthz")]
+        seen = [(await client.get(path)).status_code for path in ("/", "/docs", "/openapi.json", "/health/ready")]
 
     assert seen == [404, 404, 404, 200]

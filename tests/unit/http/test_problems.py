@@ -24,9 +24,8 @@ _EXPECTED = {
     422: {"IdempotencyMismatch", "InvalidAppend", "InvalidMessage", "QueryTooExpensive", "Refused"},
     503: {
         "DuplicateEventId", "OtherHistory", "OutcomeUnknown", "ProjectionBehind", "ProjectionFailed",
-        "ProjectionPaused", "QueryTooSlow", "SchemaOutdated",
-        "SchemaTooNew", "StoreBusy", "StoreClosed", "StoreCorrupt", "StoreError", "StoreIOError", "StoreReadOnly",
-        "UnsupportedUrl",
+        "ProjectionPaused", "ProjectionStalled", "QueryTooSlow", "SchemaOutdated", "SchemaTooNew", "StoreBusy",
+        "StoreClosed", "StoreCorrupt", "StoreError", "StoreIOError", "StoreReadOnly", "UnsupportedUrl",
     },
     507: {"StoreFull"},
 }  # fmt: skip

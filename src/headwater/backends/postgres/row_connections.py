@@ -18,6 +18,8 @@ from headwater.errors import UnsupportedUrl
 from headwater.read_store.statements import quoted
 
 _LONGEST_NAME = 63
+_LONGEST_PAUSE = "5s"
+"""A process that is stopped in the middle of a commit holds locks that others wait for: the server breaks it off."""
 _SETTINGS = {
     "default_transaction_isolation": "read committed",
     "idle_in_transaction_session_timeout": "60s",
@@ -94,7 +96,9 @@ class RowServer(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def writing(self) -> dict[str, str]:
         """The settings of connections that fill tables."""
-        return {**self._settings(self.role), "synchronous_commit": "on" if self.durability == "full" else "off"}
+        made = self._settings(self.role)
+        made["idle_in_transaction_session_timeout"] = _LONGEST_PAUSE
+        return {**made, "synchronous_commit": "on" if self.durability == "full" else "off"}
 
     def _settings(self, role: str) -> dict[str, str]:
         made = {**_SETTINGS, "search_path": quoted(self.schema)}

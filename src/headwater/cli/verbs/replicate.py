@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import click
 
 from headwater.cli.applications import existing_log
 from headwater.cli.screen import Screen
+from headwater.cli.stopping import stop_signal
 from headwater.cli.verb import verb
 from headwater.event_store import open_store
 from headwater.event_store.opening import url_to_show
@@ -44,7 +42,8 @@ async def command(
     moment, even by kill -9, it goes on where it was. At the end both logs' hash chains are the same.
     """
     async with open_store(await existing_log(source_url), migrate=False) as source, open_store(target_url) as target:
-        with screen.progress("replicating") as moved, _stop_signal(wanted=follow) as stop:
+        with screen.progress("replicating") as moved, ExitStack() as stack:
+            stop = stack.enter_context(stop_signal()) if follow else None
             if stop:
                 screen.note(f"following {url_to_show(source_url)} (stop with Ctrl+C)")
             outcome = await replicate(source, target, batch=batch, follow=stop, moved=moved)
@@ -66,20 +65,3 @@ def as_object(source_url: str, target_url: str, outcome: Replication) -> dict[st
 def _draw(screen: Screen, outcome: Replication) -> None:
     screen.line(f"{outcome.copied:,} events copied, {outcome.compared:,} were there; both logs end at {outcome.head:,}")
     screen.line(f"chain {outcome.chain}")
-
-
-@contextmanager
-def _stop_signal(*, wanted: bool) -> Iterator[asyncio.Event | None]:
-    """An event that SIGINT and SIGTERM set, so that following ends with a batch that is whole and checked."""
-    if not wanted:
-        yield None
-        return
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    for number in numbers:
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield stop
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)

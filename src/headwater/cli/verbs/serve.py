@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import click
 
 from headwater.cli.applications import load_app, log_url
 from headwater.cli.screen import Screen
-from headwater.cli.verb import READ_STORE_OPTION, URL_OPTION, run_to_end, verb
+from headwater.cli.verb import PATIENCE_OPTION, READ_STORE_OPTION, URL_OPTION, run_to_end, verb
 
 HOST_OPTION = click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 PORT_OPTION = click.option(
@@ -21,6 +23,14 @@ PORT_OPTION = click.option(
 @HOST_OPTION
 @PORT_OPTION
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="How many processes.")
+@click.option(
+    "--role",
+    type=click.Choice(("command", "query", "all")),
+    default="all",
+    show_default=True,
+    help="What to serve: commands, queries, or both and run the projections.",
+)
+@PATIENCE_OPTION
 @click.option("--access-log", is_flag=True, help="Write a line for each request.")
 @verb
 def command(
@@ -31,17 +41,20 @@ def command(
     host: str,
     port: int,
     workers: int,
+    role: Literal["command", "query", "all"],
+    patience: float,
     access_log: bool,  # noqa: FBT001  an option of the command line
 ) -> None:
     """Serve APP (module:attribute) over HTTP until it is stopped.
 
-    POST /commands/NAME, GET /queries/NAME, and /openapi.json. With --json one object says where.
+    POST /commands/NAME, GET /queries/NAME, and /openapi.json. With --json one object says where. The roles command and
+    query run no projections: other processes do, with `headwater work` or the role all.
     """
-    from headwater.cli.serving import Stores, serve_here, serve_in_processes
+    from headwater.cli.serving import Served, serve_here, serve_in_processes
 
     loaded = load_app(app)
-    stores = Stores(log_url(loaded, url), read_store)
+    served = Served(log_url(loaded, url), read_store, role, patience)
     if workers == 1:
-        run_to_end(serve_here(screen, loaded, stores, host=host, port=port, access_log=access_log))
+        run_to_end(serve_here(screen, loaded, served, host=host, port=port, access_log=access_log))
     else:
-        serve_in_processes(screen, app, stores, host=host, port=port, workers=workers, access_log=access_log)
+        serve_in_processes(screen, app, served, host=host, port=port, workers=workers, access_log=access_log)
