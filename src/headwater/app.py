@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import datetime
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from headwater.clock import Clock, SystemClock
 from headwater.codec import Codec
 from headwater.commands.executor import Authorise, Executor
-from headwater.errors import WiringError
+from headwater.errors import UnknownMessage, WiringError
 from headwater.event_store import open_store
 from headwater.event_store.protocol import EventStore
 from headwater.followers import LEASE_SECONDS, Follower, Progress
@@ -24,6 +25,7 @@ from headwater.queries.asker import Asker
 from headwater.queries.freshness import Freshness
 from headwater.queries.past import Past
 from headwater.queries.shared import SharedCache, open_shared_cache
+from headwater.read_models import ProjectionPlan
 from headwater.read_store import ReadStore, open_read_store, read_store_url
 from headwater.runtime import BlockingRuntime, Runtime, run_blocking
 from headwater.wiring import wire
@@ -71,6 +73,13 @@ class App:
             raise WiringError(self.wiring.faults, app=name)
         self.catalogue = self.wiring.catalogue
         self.codec = Codec(self.catalogue)
+
+    def projection(self, name: str) -> ProjectionPlan:
+        """The projection of that name, as it was declared. Raises ``UnknownMessage``."""
+        plans = {plan.name: plan for plan in self.wiring.projections}
+        if name not in plans:
+            raise UnknownMessage("projection", name, *get_close_matches(name, plans, 1))
+        return plans[name]
 
     @asynccontextmanager
     async def open(

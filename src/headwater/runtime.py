@@ -19,11 +19,13 @@ from headwater.commands.executor import NOWHERE, Authorise, Executor, Origin, au
 from headwater.event_store.protocol import EventStore
 from headwater.followers import Follower, Progress, ProjectionStatus
 from headwater.messages import Command, Query, Receipt
+from headwater.projections.comparing import Comparison, compare
 from headwater.queries.asker import ANYBODY, Asker, Rendered, Who
 from headwater.queries.asking import Answer
 from headwater.queries.cache import CacheStats
 from headwater.queries.live import LiveStats, Seen
 from headwater.queries.past import Past
+from headwater.read_models import ProjectionPlan
 from headwater.read_store import ReadStore, Worker
 from headwater.read_store.parking import Discarded, Parked
 
@@ -38,6 +40,10 @@ class Application(Protocol):
     catalogue: Catalogue
     codec: Codec
     authorise: Authorise | None
+
+    def projection(self, name: str) -> ProjectionPlan:
+        """The projection of that name. Raises ``UnknownMessage``."""
+        ...
 
 
 class Runtime:
@@ -254,6 +260,14 @@ class Runtime:
     async def resume(self, projection: str) -> None:
         """Let a paused projection go on. Raises ``UnknownMessage``."""
         await self._follower.resume(projection)
+
+    async def diff(self, projection: str) -> Comparison:
+        """Hold a projection's rows against what the log says, folded anew beside them: see ``Comparison``.
+
+        Raises ``UnknownMessage``, ``ProjectionFailed``.
+        """
+        plan = self.app.projection(projection)
+        return await compare(plan, self.event_store, self.read_store, self.codec)
 
     async def parked(self, projection: str | None = None) -> Sequence[Parked]:
         """The sequences that are set aside because an event failed, of one projection or of all."""

@@ -5,6 +5,7 @@ Reads: errors.py. Read next: fields.py, then verbs/send.py.
 
 from __future__ import annotations
 
+import getpass
 import sys
 from difflib import get_close_matches
 from importlib import import_module
@@ -60,6 +61,14 @@ async def existing_log(url: str) -> str:
         await existing_schema(url)
         return url
     return existing(url)
+
+
+def user() -> str:
+    """Who runs this process, for records of who did what; empty for a user without a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
 
 
 def _module(reference: str, name: str) -> ModuleType:

@@ -63,7 +63,7 @@ class Member:
 
     def park(self, parked: Parked) -> None:
         """Leave a sequence out from now on; that is stored with the next batch."""
-        self.skips = self.skips.with_(parked)
+        self.skips = self.skips.with_(parked.sequence)
         self._pending.append(parked)
         self.attempts, self.error = 0, None
 

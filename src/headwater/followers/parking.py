@@ -89,7 +89,7 @@ class Parking:
                 try:
                     if await self._find(consumer, sequence) == parked:
                         await run.go_on(claimed.position)
-                        changes = run.changes(claimed, self._discarded(parked, reason, by))
+                        changes = run.changes(claimed, self._discarded(parked, claimed, reason, by))
                         if not await self._rows.commit([changes]):
                             return run.stands
                 finally:
@@ -133,7 +133,7 @@ class Parking:
         mine = Share(share.projection, share.version, claimed)
         await self._rows.regrant([Regrant((mine,), ((claimed.low, claimed.high, owner),))])
 
-    def _discarded(self, parked: Parked, reason: str, by: str) -> tuple[Discarded, ...]:
+    def _discarded(self, parked: Parked, claimed: Checkpoint, reason: str, by: str) -> tuple[Discarded, ...]:
         if not reason:
             return ()
         return (
@@ -144,6 +144,7 @@ class Parking:
                 position=parked.position,
                 event=parked.event,
                 error=parked.error,
+                epoch=claimed.epoch,
                 discarded_at=self._clock.now(),
                 discarded_by=by,
                 reason=reason,

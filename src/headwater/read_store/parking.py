@@ -46,17 +46,19 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> RowKey:
         """The key of the row, as it is stored; ``None`` for an event alone."""
-        return None if self.is_alone else _key_of(msgspec.json.decode(self.sequence))
+        return key_of(self.sequence)
 
     @property
     def shown(self) -> str:
-        """The sequence as people write it: a key of one text without quotes."""
-        key = self.key
-        return key if isinstance(key, str) else self.sequence
+        """The sequence as people write it."""
+        return shown(self.sequence)
 
 
 class Discarded(msgspec.Struct, frozen=True, kw_only=True):
-    """An event that was left out of a projection: which, what it failed with, who decided so, when and why."""
+    """An event that was left out of a projection: which, what it failed with, who decided so, when and why.
+
+    It is left out as long as the projection is in that ``epoch``: a rebuild meets the event again.
+    """
 
     projection: str
     version: int
@@ -64,6 +66,7 @@ class Discarded(msgspec.Struct, frozen=True, kw_only=True):
     position: int
     event: str
     error: str
+    epoch: int
     discarded_at: datetime
     discarded_by: str
     reason: str
@@ -80,6 +83,17 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
 def sequence_of(key: RowKey) -> str:
     """The name of a row's sequence: its key, as JSON."""
     return msgspec.json.encode(_plain(key)).decode()
+
+
+def key_of(sequence: str) -> RowKey:
+    """The key of the row whose sequence that is; ``None`` for an event alone."""
+    return None if sequence.startswith(_ALONE) else _key_of(msgspec.json.decode(sequence))
+
+
+def shown(sequence: str) -> str:
+    """A sequence as people write it: a key of one text without quotes."""
+    key = key_of(sequence)
+    return key if isinstance(key, str) else sequence
 
 
 def alone(position: int) -> str:
@@ -113,16 +127,16 @@ def parked_of(row: Sequence[Any]) -> Parked:
     )
 
 
-def discarded_facts(discarded: Discarded) -> tuple[str, int, str, int, str, str, int, str, str]:
+def discarded_facts(discarded: Discarded) -> tuple[str, int, str, int, str, str, int, int, str, str]:
     """A discarded event as the values of its row."""
     place = (discarded.projection, discarded.version, discarded.sequence, discarded.position)
     at = _microseconds(discarded.discarded_at)
-    return (*place, discarded.event, discarded.error, at, discarded.discarded_by, discarded.reason)
+    return (*place, discarded.event, discarded.error, discarded.epoch, at, discarded.discarded_by, discarded.reason)
 
 
 def discarded_of(row: Sequence[Any]) -> Discarded:
     """A row of the table as what it means."""
-    projection, version, sequence, position, event, error, at, by, reason = row
+    projection, version, sequence, position, event, error, epoch, at, by, reason = row
     return Discarded(
         projection=projection,
         version=version,
@@ -130,6 +144,7 @@ def discarded_of(row: Sequence[Any]) -> Discarded:
         position=position,
         event=event,
         error=error,
+        epoch=epoch,
         discarded_at=_time(at),
         discarded_by=by,
         reason=reason,
@@ -176,11 +191,11 @@ class Skips(msgspec.Struct, frozen=True):
     def __bool__(self) -> bool:
         return bool(self.keys or self.positions)
 
-    def with_(self, parked: Parked) -> Skips:
+    def with_(self, sequence: str) -> Skips:
         """These, and one more."""
-        if parked.is_alone:
-            return Skips(self.keys, self.positions | {parked.position})
-        return Skips(self.keys | {parked.key}, self.positions)
+        if sequence.startswith(_ALONE):
+            return Skips(self.keys, self.positions | {int(sequence.removeprefix(_ALONE))})
+        return Skips(self.keys | {key_of(sequence)}, self.positions)
 
 
 NOTHING_SKIPPED = Skips()
@@ -188,8 +203,12 @@ NOTHING_SKIPPED = Skips()
 
 def skips_of(parked: Iterable[Parked], projection: str, version: int) -> Skips:
     """What a version of a projection leaves out."""
-    mine = [each for each in parked if (each.projection, each.version) == (projection, version)]
-    return Skips(
-        frozenset(each.key for each in mine if not each.is_alone),
-        frozenset(each.position for each in mine if each.is_alone),
-    )
+    return skipping(each.sequence for each in parked if (each.projection, each.version) == (projection, version))
+
+
+def skipping(sequences: Iterable[str]) -> Skips:
+    """Leave these sequences out."""
+    made = NOTHING_SKIPPED
+    for sequence in sequences:
+        made = made.with_(sequence)
+    return made

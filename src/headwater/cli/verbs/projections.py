@@ -1,7 +1,11 @@
-"""``headwater projections list|status|rebuild APP``: the read side. Reads: ../applications.py, runtime.py."""
+"""``headwater projections list|status|rebuild|pause|resume|diff APP``: the read side.
+
+Reads: ../applications.py, runtime.py. Read next: verbs/parked.py.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any
@@ -9,25 +13,31 @@ from typing import Any
 import click
 import msgspec
 
-from headwater.cli.applications import existing_log, load_app, log_url
+from headwater.app import App
+from headwater.cli.applications import existing_log, load_app, log_url, user
 from headwater.cli.screen import Screen
 from headwater.cli.verb import READ_STORE_OPTION, URL_OPTION, verb
 from headwater.cli.watching import watched
-from headwater.errors import ProjectionFailed
+from headwater.errors import ProjectionFailed, ProjectionPaused, StoreIOError
+from headwater.followers import ProjectionStatus
 from headwater.messages import contract_of
+from headwater.projections.comparing import MOST_LISTED
 from headwater.runtime import Runtime
 
 
 @click.group("projections")
 def command() -> None:
-    """List an app's projections, show how far they are, or build one anew."""
+    """List an app's projections, show how far they are, build one anew, let it stand still, check its rows."""
 
 
 @command.command("list")
 @click.argument("app", metavar="APP")
+@URL_OPTION
+@READ_STORE_OPTION
 @verb
-def list_projections(screen: Screen, app: str) -> None:
-    """List the projections that APP declares, with the events they read."""
+async def list_projections(screen: Screen, app: str, url: str | None, read_store: str | None) -> None:
+    """List the projections that APP declares, with the events they read; and, where there is a log, how they are."""
+    loaded = load_app(app)
     declared: list[dict[str, Any]] = [
         {
             "name": plan.name,
@@ -35,10 +45,25 @@ def list_projections(screen: Screen, app: str) -> None:
             "models": [model.__name__ for model in plan.models],
             "events": sorted(contract_of(event).name for event in plan.events),
         }
-        for plan in load_app(app).wiring.projections
+        for plan in loaded.wiring.projections
     ]
-    rows = [(each["name"], each["version"], *map(" ".join, (each["models"], each["events"]))) for each in declared]
-    screen.answer(declared, lambda: screen.table(("name", "version", "models", "events"), rows))
+    for each, found in zip(declared, await _statuses(loaded, url, read_store), strict=False):
+        each |= {name: getattr(found, name) for name in ("state", "position", "lag_positions", "parked")}
+    columns = tuple(declared[0]) if declared else ("name",)
+    rows = [[" ".join(value) if value.__class__ is list else value for value in each.values()] for each in declared]
+    screen.answer(declared, lambda: screen.table(columns, rows))
+
+
+async def _statuses(app: App, url: str | None, read_store: str | None) -> Sequence[ProjectionStatus]:
+    """How each projection is; nothing where there is no log yet."""
+    try:
+        log = await existing_log(log_url(app, url))
+    except StoreIOError:
+        if url is not None:
+            raise
+        return ()
+    async with app.open(log, read_store=read_store, follow=False) as runtime:
+        return await runtime.projections()
 
 
 @command.command("status")
@@ -54,7 +79,7 @@ async def status(
     read_store: str | None,
     catch_up: bool,  # noqa: FBT001  an option of the command line
 ) -> int:
-    """Show each projection's position and lag. With --catch-up, fail if one of them stops on an event."""
+    """Show each projection's position and lag. Fail if one of them has stopped, or has set something aside."""
     loaded = load_app(app)
     log = await existing_log(log_url(loaded, url))
     async with loaded.open(log, read_store=read_store, follow="if-needed" if catch_up else False) as runtime:
@@ -64,7 +89,7 @@ async def status(
     shown = [msgspec.structs.asdict(each) for each in found]
     columns = tuple(shown[0]) if shown else ("name",)
     screen.answer(shown, lambda: screen.table(columns, [list(each.values()) for each in shown]))
-    return int(any(each.error for each in found))
+    return int(any(each.error or each.parked for each in found))
 
 
 async def _catch_up(screen: Screen, runtime: Runtime) -> None:
@@ -73,7 +98,7 @@ async def _catch_up(screen: Screen, runtime: Runtime) -> None:
     names = [each.name for each in await runtime.projections()]
     async with watched(screen, "catching up", runtime, names, head):
         for name in names:
-            with suppress(ProjectionFailed):
+            with suppress(ProjectionFailed, ProjectionPaused):
                 await runtime.progress.wait_for([name], head)
 
 
@@ -95,3 +120,67 @@ async def rebuild(screen: Screen, app: str, name: str, url: str | None, read_sto
     seconds = monotonic() - started
     shown = {"name": name, "position": head, "seconds": round(seconds, 3), "events_per_second": round(head / seconds)}
     screen.answer(shown, lambda: screen.facts(shown))
+
+
+@command.command("pause")
+@click.argument("app", metavar="APP")
+@click.argument("name", metavar="NAME")
+@URL_OPTION
+@READ_STORE_OPTION
+@verb
+async def pause(screen: Screen, app: str, name: str, url: str | None, read_store: str | None) -> None:
+    """Let the projection NAME stand still, in all processes, until it is resumed. Queries still answer."""
+    await _order(screen, app, name, url, read_store, paused=True)
+
+
+@command.command("resume")
+@click.argument("app", metavar="APP")
+@click.argument("name", metavar="NAME")
+@URL_OPTION
+@READ_STORE_OPTION
+@verb
+async def resume(screen: Screen, app: str, name: str, url: str | None, read_store: str | None) -> None:
+    """Let the paused projection NAME go on, in all processes."""
+    await _order(screen, app, name, url, read_store, paused=False)
+
+
+async def _order(screen: Screen, app: str, name: str, url: str | None, read_store: str | None, *, paused: bool) -> None:
+    loaded = load_app(app)
+    log = await existing_log(log_url(loaded, url))
+    async with loaded.open(log, read_store=read_store, follow=False) as runtime:
+        await (runtime.pause(name, actor=user()) if paused else runtime.resume(name))
+        found = next(each for each in await runtime.projections() if each.name == name)
+    shown = {"name": name, "paused": paused, "position": found.position, "lag_positions": found.lag_positions}
+    screen.answer(shown, lambda: screen.facts(shown))
+
+
+@command.command("diff")
+@click.argument("app", metavar="APP")
+@click.argument("name", metavar="NAME")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(0, MOST_LISTED), help="How many to show.")
+@URL_OPTION
+@READ_STORE_OPTION
+@verb
+async def diff(screen: Screen, app: str, name: str, limit: int, url: str | None, read_store: str | None) -> int:
+    """Fold the log anew beside the projection NAME, and show each row that differs. Fail if there is one."""
+    loaded = load_app(app)
+    log = await existing_log(log_url(loaded, url))
+    async with loaded.open(log, read_store=read_store, follow=False) as runtime:
+        found = await runtime.diff(name)
+    shown = msgspec.structs.replace(found, differences=found.differences[:limit])
+
+    def draw() -> None:
+        rows = [
+            (each.kind, each.key, field, values.get("stored"), values.get("expected"))
+            for each in shown.differences
+            for field, values in (each.fields or {"": {}}).items()
+        ]
+        if rows:
+            screen.table(("kind", "key", "field", "stored", "expected"), rows)
+        screen.line(
+            f"{found.rows:,} rows up to position {found.position:,}: "
+            f"{found.missing:,} missing, {found.extra:,} extra, {found.changed:,} changed."
+        )
+
+    screen.answer(shown, draw)
+    return int(not found.is_equal)

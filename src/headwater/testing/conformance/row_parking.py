@@ -31,6 +31,7 @@ _LEFT_OUT = Discarded(
     position=1,
     event="Priced",
     error=_ONE.error,
+    epoch=1,
     discarded_at=_NOW,
     discarded_by="ann",
     reason="typed twice",

@@ -1,2 +1,2 @@
 -- All events that were left out.
-SELECT projection, version, sequence, position, event, error, discarded_us, discarded_by, reason FROM {schema}.discarded ORDER BY discarded_us, projection, position
+SELECT projection, version, sequence, position, event, error, epoch, discarded_us, discarded_by, reason FROM {schema}.discarded ORDER BY discarded_us, projection, position

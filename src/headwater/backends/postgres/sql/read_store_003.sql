@@ -21,6 +21,7 @@ CREATE TABLE discarded (
     position bigint NOT NULL,
     event text NOT NULL,
     error text NOT NULL,
+    epoch bigint NOT NULL,
     discarded_us bigint NOT NULL,
     discarded_by text NOT NULL,
     reason text NOT NULL

@@ -21,6 +21,7 @@ CREATE TABLE discarded (
     position INTEGER NOT NULL,
     event TEXT NOT NULL,
     error TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
     discarded_us INTEGER NOT NULL,
     discarded_by TEXT NOT NULL,
     reason TEXT NOT NULL

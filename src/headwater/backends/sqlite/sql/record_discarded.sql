@@ -1,3 +1,3 @@
 -- Records that an event was left out. Binds: as the columns.
-INSERT INTO discarded (projection, version, sequence, position, event, error, discarded_us, discarded_by, reason)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+INSERT INTO discarded (projection, version, sequence, position, event, error, epoch, discarded_us, discarded_by, reason)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
