@@ -191,7 +191,8 @@ class Runtime:
         who, position = Who(actor, tenant), after.position if isinstance(after, Receipt) else after
         async with aclosing(self.watched(query, since=since, after=position, timeout=timeout, who=who)) as answers:
             async for seen in answers:
-                yield Answer(seen.value, seen.position, seen.age_seconds)
+                if seen is not None:
+                    yield Answer(seen.value, seen.position, seen.age_seconds)
 
     async def watched(
         self,
@@ -201,8 +202,8 @@ class Runtime:
         after: int | None = None,
         timeout: float = _DEFAULT_WAIT_SECONDS,
         who: Who = ANYBODY,
-    ) -> AsyncGenerator[Seen, None]:
-        """Like ``watch``, with each answer's JSON: what the doors call."""
+    ) -> AsyncGenerator[Seen | None, None]:
+        """Like ``watch``, with each answer's JSON: what the doors call. ``None`` in the place of a known first one."""
         await self._admit(query, after, who.actor)
         found = self._asker.watch(
             query, lambda: self._admit(query, None, who.actor), since=since, after=after, timeout=timeout, who=who

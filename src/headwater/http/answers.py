@@ -15,22 +15,22 @@ import msgspec
 from headwater.http.exchange import RequestHeaders, Scope, Send, respond_json
 from headwater.http.faults import Headers
 from headwater.http.parameters import with_parameters
-from headwater.messages import Query
-from headwater.queries.asking import Answer
+from headwater.messages import Cache, Query
+from headwater.queries.asker import Rendered
 from headwater.read_models import Page, PageRequest
 
 _READING = ("GET", "HEAD")
 VARY = (b"vary", b"Accept, Authorization, Cookie, Headwater-Position, Headwater-Max-Staleness, Headwater-As-Of")
 """What else than the URL an answer depends on: who asks, and how fresh it has to be."""
-REVALIDATE = (b"cache-control", b"private, no-cache")
+_LONGEST_SECONDS = 31_536_000
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """A query, its answer, and the answer's ``body`` as JSON."""
+    """A query, its answer with its JSON, and whether everybody may see it (``is_public``)."""
 
     query: Query[Any]
-    answer: Answer[Any]
-    body: bytes
+    rendered: Rendered
+    is_public: bool
 
 
 async def respond_answer(send: Send, scope: Scope, headers: RequestHeaders, standing: Headers, reply: Reply) -> None:
@@ -38,13 +38,15 @@ async def respond_answer(send: Send, scope: Scope, headers: RequestHeaders, stan
 
     ``standing`` are headers that do not depend on the answer.
     """
-    answer = reply.answer
-    tag = b'"%b"' % blake2b(reply.body, digest_size=12).hexdigest().encode()
+    answer, body = reply.rendered.answer, reply.rendered.body
+    tag = b'"%b"' % blake2b(body, digest_size=12).hexdigest().encode()
     told: Headers = [
         (b"headwater-position", b"%d" % answer.position),
         (b"headwater-age", b"%.3f" % answer.age_seconds),
         (b"age", b"%d" % ceil(answer.age_seconds)),
         (b"etag", tag),
+        VARY,
+        (b"cache-control", cache_control(reply.rendered.rules, is_public=reply.is_public)),
         *standing,
     ]
     reading = scope["method"] in _READING
@@ -54,7 +56,20 @@ async def respond_answer(send: Send, scope: Scope, headers: RequestHeaders, stan
         return
     if reading:
         told.extend(_links(scope, reply.query, answer.value))
-    await respond_json(send, 200, told, reply.body, head=scope["method"] == "HEAD")
+    await respond_json(send, 200, told, body, head=scope["method"] == "HEAD")
+
+
+def cache_control(rules: Cache | None, *, is_public: bool) -> bytes:
+    """Who may keep an answer, and for how long without asking again: as long as its query allows a change to be late.
+
+    ``Age`` says how much of that is used up. A query that allows nothing is asked again each time, and 304 is cheap.
+    """
+    who = b"public" if is_public and rules is not None else b"private"
+    seconds = 0 if rules is None else int(min(rules.max_staleness, rules.ttl or _LONGEST_SECONDS, _LONGEST_SECONDS))
+    if rules is None or not seconds:
+        return who + b", no-cache"
+    late = int(min(rules.stale_while_revalidate, _LONGEST_SECONDS))
+    return who + b", max-age=%d" % seconds + (b", stale-while-revalidate=%d" % late if late else b"")
 
 
 def _matches(wanted: bytes | None, tag: bytes) -> bool:

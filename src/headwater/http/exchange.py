@@ -126,6 +126,16 @@ def read_position(headers: RequestHeaders) -> int | None:
     return int(raw)
 
 
+def read_last_event(headers: RequestHeaders) -> int | None:
+    """The position of the last answer that a stream's reader has, from ``Last-Event-ID``."""
+    raw = headers.get(b"last-event-id")
+    if raw is None:
+        return None
+    if _POSITION.fullmatch(raw.strip()) is None:
+        raise InvalidHeader("Last-Event-ID", "the position of an earlier event")
+    return int(raw)
+
+
 def read_as_of(headers: RequestHeaders) -> int | datetime | None:
     """The place in the past an answer is asked for, from ``Headwater-As-Of``: a position or a time with its zone."""
     raw = headers.get(b"headwater-as-of")

@@ -39,13 +39,14 @@ class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
     ``authenticate`` says who calls (without it everybody is anonymous); ``routes`` are further Starlette routes, such
     as a user interface; ``docs`` offers the index, the contract page and ``/openapi.json``. ``role`` says what is
     served: commands, queries, or both. A projection that stands before the same work for ``patience_seconds`` makes the
-    health check fail. Raises ``UnknownRole``.
+    health check fail. A live query that has nothing to say for ``heartbeat_seconds`` says so. Raises ``UnknownRole``.
     """
 
     authenticate: Authenticate | None = None
     max_body_bytes: int = 1_048_576
     wait_seconds: float = 5.0
     longest_wait_seconds: float = 30.0
+    heartbeat_seconds: float = 15.0
     docs: bool = True
     routes: Sequence[Any] = ()
     role: Role = "all"

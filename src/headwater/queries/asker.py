@@ -141,7 +141,7 @@ class Asker:
         after: int | None = None,
         timeout: float | None = None,
         who: Who = ANYBODY,
-    ) -> AsyncGenerator[Seen, None]:
+    ) -> AsyncGenerator[Seen | None, None]:
         """The answer now, then each other one, see ``Streams.watch``. Raises what ``answer`` raises."""
         call = self._calls.get(type(query)) or self._call(query)
         await self._fresh.wait(call.projections, after, None, timeout)

@@ -59,8 +59,8 @@ class Streams:
 
     async def watch(
         self, question: Question, key: Key, query: Query[Any], since: int | None, admit: Callable[[], Awaitable[object]]
-    ) -> AsyncGenerator[Seen, None]:
-        """The answer now, then each other one. ``since`` leaves out the first if nothing changed after that position.
+    ) -> AsyncGenerator[Seen | None, None]:
+        """The answer now, then each other one. The first is ``None`` if nothing has changed after position ``since``.
 
         ``admit`` is asked before each; what it raises ends the watch, as does what evaluating raises.
         """
@@ -76,7 +76,9 @@ class Streams:
                     return
                 is_news = number or since is None or stream.changed_after(since)
                 number = found.number
-                if is_news:
+                if not is_news:
+                    yield None
+                else:
                     await admit()
                     yield msgspec.structs.replace(found, value=handed(found.value))
         finally:

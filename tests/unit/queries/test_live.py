@@ -154,6 +154,7 @@ async def test_who_knows_an_answer_is_told_only_what_came_after():
             known = (await anext(answers)).position
         await more(desk, Deposited(account="b", amount=1))
         async with watching(desk, GetBalance(account="a"), since=known) as answers:
+            assert await anext(answers) is None
             waiting = asyncio.ensure_future(anext(answers))
             await turn()
             assert not waiting.done()
