@@ -73,7 +73,7 @@ async def serve_runtime(
 ) -> None:
     """Serve an open application until SIGINT or SIGTERM; its stores stay open."""
     config = _config(asgi(runtime, options), access_log=access_log, lifespan="off")
-    server = _Announcing(config, lambda: _announce(screen, runtime.app.name, url, listener))
+    server = _Announcing(config, lambda: _announce(screen, runtime.app.name, url, listener), ending=runtime.end_watches)
     with _calm_signals():
         await server.serve(sockets=[listener])
     screen.note("stopped")
@@ -128,11 +128,16 @@ class _Deaf(Server):
 
 
 class _Announcing(Server):
-    """Says when it listens."""
+    """Says when it listens, and when it stops: it would wait for requests that are not ended."""
 
-    def __init__(self, config: Config, announce: Callable[[], None]) -> None:
+    def __init__(self, config: Config, announce: Callable[[], None], ending: Callable[[], None]) -> None:
         super().__init__(config)
         self._announce = announce
+        self._ending = ending
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._ending()
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

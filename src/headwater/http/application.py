@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from headwater.app import App
 from headwater.errors import StoreClosed
 from headwater.http.commands import CommandDoor
+from headwater.http.ending import at_a_signal
 from headwater.http.exchange import Receive, Scope, Send, respond_problem
 from headwater.http.options import HttpOptions
 from headwater.http.pages import page_routes, problem_response
@@ -61,7 +62,8 @@ class HttpDoor:
         async with self._open_runtime() as runtime:
             self.serve(runtime)
             try:
-                yield
+                with at_a_signal(runtime.end_watches):
+                    yield
             finally:
                 self._ready = None
 

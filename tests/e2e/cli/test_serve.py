@@ -57,6 +57,19 @@ def test_a_signal_stops_it_cleanly(project, headwater, number):
     assert headwater("verify", "sqlite:///todo.db", "--json").json["head"] == 1
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_live_queries_do_not_hold_up_a_server_that_stops(project, workers):
+    """The stream ends with the server: it comes to its end, and the process to its exit."""
+    with served(project, "--workers", workers) as (server, address):
+        asked = urllib.request.Request(f"{address}/queries/find-tasks", headers={"accept": "text/event-stream"})
+        with urllib.request.urlopen(asked, timeout=30) as stream:
+            assert [stream.readline() for _ in range(3)][2].startswith(b"id: 0")
+            assert stream.readline().startswith(b"data: {")
+            server.send_signal(signal.SIGTERM)
+            assert stream.read().strip() == b""
+        assert server.wait(timeout=30) == 0
+
+
 def test_a_port_in_use_is_named(process):
     """With another port as the remedy, and before anything is served."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

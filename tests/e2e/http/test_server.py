@@ -77,3 +77,26 @@ async def test_head_over_the_wire_has_no_body(address):
 
     assert [response.status_code for response in responses] == [200, 405, 200]
     assert all(response.content == b"" for response in responses)
+
+
+async def test_a_live_query_over_the_wire(address):
+    """An event now, another when it changed, and the client may leave in between."""
+    async with httpx2.AsyncClient(base_url=address, timeout=30) as client:
+        headers = {"accept": "text/event-stream"}
+        async with client.stream("GET", "/queries/get-incident?incident_id=INC1", headers=headers) as response:
+            lines = response.aiter_lines()
+            first = [await anext(lines) for _ in range(4)]
+            await client.post("/commands/open-incident", json={"incident_id": "INC1", "caller": "c7"})
+            second = [line async for line in _until(lines, "data: {")]
+        following = await client.get("/queries/find-incidents")
+
+    assert first == ["retry: 1000", "", "id: 0", "data: null"]
+    assert second[-2] == "id: 1"
+    assert following.status_code == 200
+
+
+async def _until(lines, beginning):
+    async for line in lines:
+        yield line
+        if line.startswith(beginning):
+            return

@@ -6,9 +6,12 @@ from datetime import timedelta
 
 import pytest
 from tests.unit.http.conftest import client_of
-from tests.unit.http.desk import app
+from tests.unit.http.desk import PARTS, IncidentRow, app
 
+from headwater import App, Query, Reader, answers
 from headwater.http import HttpOptions, asgi
+from headwater.http.answers import cache_control
+from headwater.messages import Cache
 from headwater.testing import ControlledClock
 
 
@@ -275,3 +278,50 @@ async def test_a_wait_is_bounded_by_the_door(runtime):
         )
 
     assert response.status_code == 503
+
+
+_RULES = [
+    (None, "private, no-cache", "private, no-cache"),
+    (Cache(), "public, no-cache", "private, no-cache"),
+    (Cache(ttl=60), "public, no-cache", "private, no-cache"),
+    (Cache(max_staleness=5.9), "public, max-age=5", "private, max-age=5"),
+    (Cache(ttl=3, max_staleness=5), "public, max-age=3", "private, max-age=3"),
+    (
+        Cache(max_staleness=float("inf"), stale_while_revalidate=7),
+        "public, max-age=31536000, stale-while-revalidate=7",
+        "private, max-age=31536000, stale-while-revalidate=7",
+    ),
+]
+
+
+@pytest.mark.parametrize(("rules", "for_all", "for_one"), _RULES)
+def test_others_may_keep_an_answer_as_long_as_a_change_may_be_late(rules, for_all, for_one):
+    """Not for its ttl: within that it may change at any time."""
+    assert cache_control(rules, is_public=True).decode() == for_all
+    assert cache_control(rules, is_public=False).decode() == for_one
+
+
+class CountIncidents(Query[int], cache=Cache(max_staleness=10)):
+    """How many there are, perhaps as of a while ago."""
+
+
+@answers
+async def count_incidents(query: CountIncidents, incidents: Reader[IncidentRow]) -> int:
+    """All of them."""
+    return await incidents.count()
+
+
+async def test_a_kept_answer_says_how_it_may_be_kept():
+    """Its entity tag stays, and a caller who must see more gets it."""
+    counting = App("counting", *PARTS, count_incidents)
+    async with counting.open("memory:") as runtime, client_of(asgi(runtime)) as client:
+        first = await client.get("/queries/count-incidents")
+        receipt = await client.post("/commands/open-incident", json={"incident_id": "INC1", "caller": "c7"})
+        await runtime.caught_up()
+        kept = await client.get("/queries/count-incidents", headers={"if-none-match": first.headers["etag"]})
+        position = {"headwater-position": receipt.headers["headwater-position"]}
+        fresh = await client.get("/queries/count-incidents", headers=position)
+
+    assert (first.text, first.headers["cache-control"]) == ("0", "public, max-age=10")
+    assert (kept.status_code, kept.headers["headwater-position"]) == (304, "0")
+    assert (fresh.text, fresh.headers["headwater-position"]) == ("1", "1")
