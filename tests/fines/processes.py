@@ -1,28 +1,25 @@
-"""The office in several processes: some that keep its read models up, one that sends. Reads: replay.py.
-
-``python -m tests.fines.processes URL`` is one that follows.
-"""
+"""The office in several processes: some that keep its read models up, one that sends. Reads: replay.py."""
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE, Popen
-
-from tests.fines.app import app
 
 _ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def workers(url: str, count: int) -> Iterator[list[Popen[str]]]:
-    """That many processes that follow; they are ended with the block."""
-    with ExitStack() as stack:
-        yield [stack.enter_context(_process("tests.fines.processes", url)) for _ in range(count)]
+def workers(url: str, count: int) -> Iterator[None]:
+    """That many processes of ``headwater work``, which share the projections; they are stopped with the block."""
+    words = ("work", "tests.fines.app:app", "--url", url, "--workers", str(count))
+    with _process("headwater", *words) as process:
+        yield
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == 0
 
 
 @contextmanager
@@ -51,12 +48,3 @@ def _process(module: str, *words: str) -> Iterator[Popen[str]]:
     finally:
         process.kill()
         process.communicate()
-
-
-async def _follow(url: str) -> None:
-    async with app.open(url):
-        await asyncio.Event().wait()
-
-
-if __name__ == "__main__":
-    asyncio.run(_follow(sys.argv[1]))

@@ -21,7 +21,7 @@ class Pulse:
     def check(self, statuses: Iterable[ProjectionStatus], now: float) -> None:
         """Raises ``ProjectionStalled`` for who has stood before the same work for longer than that; ``now`` in seconds.
 
-        Who has no work, or has got further since the last look (also back, for a rebuild), begins anew.
+        Who has no work, is paused, or has got further since the last look (also back, for a rebuild), begins anew.
         """
         stalled = [each for each in statuses if self._stands(each, now) >= self.patience_seconds and each.lag_positions]
         if not stalled:
@@ -40,7 +40,7 @@ class Pulse:
 
     def _stands(self, status: ProjectionStatus, now: float) -> float:
         """For how many seconds it has had work and not gone on."""
-        if not status.lag_positions:
+        if not status.lag_positions or status.state == "paused":
             self._seen.pop(status.name, None)
             return 0.0
         position, since = self._seen.get(status.name, (status.position, now))

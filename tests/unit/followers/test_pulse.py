@@ -9,9 +9,9 @@ from headwater.followers import ProjectionStatus
 from headwater.followers.pulse import Pulse
 
 
-def status(position, head, error=None):
+def status(position, head, error=None, state="live"):
     return ProjectionStatus(
-        name="P", version=1, position=position, head=head, lag_positions=head - position, state="live", error=error
+        name="P", version=1, position=position, head=head, lag_positions=head - position, state=state, error=error
     )
 
 
@@ -29,8 +29,9 @@ def check(pulse, *looks):
         [(0, status(5, 9)), (9, status(6, 9)), (18, status(7, 9))],
         [(0, status(5, 9)), (9, status(0, 9)), (18, status(0, 9))],
         [(0, status(5, 9)), (9, status(9, 9)), (18, status(9, 12))],
+        [(0, status(5, 9, state="paused")), (100, status(5, 9, state="paused")), (101, status(5, 9))],
     ],
-    ids=["idle", "new work", "progress", "rebuilt", "done in between"],
+    ids=["idle", "new work", "progress", "rebuilt", "done in between", "paused"],
 )
 def test_work_that_goes_on_is_well(looks):
     """Whoever has nothing to do, or gets further, is not stalled."""
