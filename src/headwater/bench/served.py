@@ -43,6 +43,8 @@ async def _hello(scope: Scope, receive: Receive, send: Send) -> None:
 def commands() -> Any:
     """The orders over HTTP, as ``headwater serve`` offers them."""
     from headwater.http import HttpDoor, HttpOptions
+    from headwater.http.collecting import collect_seldom
 
+    collect_seldom()
     url, cache_size = os.environ["HEADWATER_BENCH_URL"], int(os.environ["HEADWATER_BENCH_CACHE"])
     return HttpDoor(lambda: orders_app().open(url, cache_size=cache_size), HttpOptions())

@@ -25,6 +25,7 @@ from headwater.cli.verb import run_to_end
 from headwater.errors import MissingExtra
 from headwater.event_store.opening import url_to_show
 from headwater.http import HttpDoor, HttpOptions, asgi, create_app
+from headwater.http.collecting import collect_seldom
 from headwater.http.health import health_app
 from headwater.http.options import Role
 from headwater.runtime import Runtime
@@ -74,6 +75,7 @@ async def serve_runtime(
     """Serve an open application until SIGINT or SIGTERM; its stores stay open."""
     config = _config(asgi(runtime, options), access_log=access_log, lifespan="off")
     server = _Announcing(config, lambda: _announce(screen, runtime.app.name, url, listener), ending=runtime.end_watches)
+    collect_seldom()
     with _calm_signals():
         await server.serve(sockets=[listener])
     screen.note("stopped")
@@ -97,7 +99,9 @@ def serve_in_processes(
 def worker() -> HttpDoor:
     """The application of one of several processes: what the parent process named."""
     served = msgspec.json.decode(os.environ[_SERVED], type=Served)
-    return create_app(load_app(os.environ[_APP]), served.url, served.options, read_store=served.read_store)
+    app = load_app(os.environ[_APP])
+    collect_seldom()
+    return create_app(app, served.url, served.options, read_store=served.read_store)
 
 
 async def try_stores(app: App, url: str, read_store: str | None) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 
 from headwater.aggregates import Aggregate, AggregatePlan, Decider, default_boundary, evolved_types, overrides
-from headwater.event_store.protocol import EventQuery
+from headwater.event_store.protocol import EventQuery, QueryItem
 from headwater.messages import Command, contract_of
+from headwater.tags import TagField
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,21 +40,31 @@ def _route(plan: AggregatePlan, command: type[Command], decider: Decider) -> Rou
     own_start = overrides(cls, "start")
     names = tuple(field.field for field in plan.tags)
     key = _key_by_start(cls) if own_start or own_boundary else _key_by_tags(cls, names)
-    tags, types = plan.tags, evolved_types(cls)
-
-    def boundary(state: Aggregate) -> EventQuery | None:
-        if own_boundary:
-            return state.boundary()
-        return default_boundary(state, tags, types) if types else None
-
     return Route(
         name=contract_of(command).name,
         plan=plan,
         decider=decider,
         key=key,
         start=cls.start if own_start else _start_by_tags(cls, names),
-        boundary=boundary,
+        boundary=(lambda state: state.boundary()) if own_boundary else _boundary_by_tags(plan.tags, evolved_types(cls)),
     )
+
+
+def _boundary_by_tags(tags: tuple[TagField, ...], types: tuple[str, ...]) -> Callable[[Any], EventQuery | None]:
+    """What ``Aggregate.boundary`` does, with the usual case of one tag made short."""
+    if not types:
+        return lambda _state: None
+    if len(tags) != 1 or tags[0].many:
+        return lambda state: default_boundary(state, tags, types)
+    value, name = attrgetter(tags[0].field), f"{tags[0].tag}:"
+
+    def boundary(state: Any) -> EventQuery:
+        found = value(state)
+        if type(found) is not str:
+            return default_boundary(state, tags, types)
+        return EventQuery((QueryItem(types, (name + found,)),))
+
+    return boundary
 
 
 def _start_by_tags(cls: type[Aggregate], names: tuple[str, ...]) -> Callable[[Any], Aggregate]:

@@ -86,6 +86,12 @@ class GroupCommit(Generic[W]):
         for other in list(self._desks.values()):
             other.from_thread(other.turn_away)
 
+    def wake_writer(self) -> None:
+        """Let ``take`` return, with an empty batch if there is nothing else."""
+        with self._lock:
+            if not self._closed:
+                self._queue.put([])
+
     def _desk_of(self, loop: asyncio.AbstractEventLoop) -> _Desk[W]:
         with self._lock:
             for known in [known for known in self._desks if known.is_closed()]:
@@ -110,7 +116,10 @@ class GroupCommit(Generic[W]):
     # -- at the writer
 
     def take(self) -> list[Pending[W]] | None:
-        """Wait for work, on the writer's thread, then take all that is there. ``None`` when closed and done."""
+        """Wait for work, on the writer's thread, then take all that is there. ``None`` when closed and done.
+
+        The batch is empty if the writer was only woken.
+        """
         return self._with_all_there(self._queue.get())
 
     async def taken(self) -> list[Pending[W]] | None:

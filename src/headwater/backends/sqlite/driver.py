@@ -103,6 +103,14 @@ class Connection(Protocol):
         """Let statements call an aggregate function of that name; for each group a new one is made."""
         ...
 
+    def set_wal_hook(self, callable: Callable[[Any, str, int], int] | None) -> None:  # noqa: A002
+        """Call after each commit, with the pages in the write-ahead log, instead of SQLite's own checkpoints."""
+        ...
+
+    def wal_checkpoint(self) -> tuple[int, int]:
+        """Copy from the write-ahead log into the file what nobody stands in the way of; pages there, and copied."""
+        ...
+
     def interrupt(self) -> None:
         """Make the statement that runs on another thread fail."""
         ...

@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
+from headwater.backends.sqlite.bodies import BodyLane
 from headwater.backends.sqlite.connection import SqliteFile
+from headwater.backends.sqlite.lanes import Lanes, Types
 from headwater.backends.sqlite.reading import EventReader
 from headwater.backends.sqlite.writer import EVENT_LOG_SCHEMA, CopyEvents, SaveSnapshot, Work, Writer
 from headwater.clock import Clock, SystemClock
@@ -59,7 +61,9 @@ class SqliteEventStore:
         self._grown = HeadSignal()
         self._commits: GroupCommit[Work] = GroupCommit()
         self._writer = Writer(file, clock or SystemClock(), self._commits, self._grown.announce, migrate=migrate)
-        self._reader = EventReader(file)
+        self._lanes, types = Lanes(file), Types()
+        self._reader = EventReader(self._lanes, types)
+        self._bodies = BodyLane(self._lanes, types)
         self._closed = False
 
     async def append(self, events: Sequence[NewEvent], condition: AppendCondition | None = None) -> Appended | Conflict:
@@ -94,7 +98,7 @@ class SqliteEventStore:
         """See ``BodyReader.read_bodies``."""
         check_reading(query, after, None)
         self._refuse_if_closed()
-        return self._reader.bodies(query, after)
+        return self._bodies.read(query, after)
 
     async def subscribe(self, query: EventQuery = ALL, *, after: int = 0) -> AsyncIterator[Slice]:
         """See ``EventStore.subscribe``."""
@@ -128,7 +132,7 @@ class SqliteEventStore:
         await asyncio.get_running_loop().run_in_executor(None, self._end)
 
     def _end(self) -> None:
-        self._reader.close()
+        self._lanes.close()
         self._writer.join()
         self._grown.announce()
 

@@ -42,7 +42,9 @@ class Ledger:
     """The log as one writing connection sees it. Between ``begin`` and ``end`` a transaction is open."""
 
     def __init__(self, connection: Connection, busy_timeout_seconds: float) -> None:
-        self._connection = connection
+        self.connection = connection
+        connection.set_wal_hook(self._note_pages)
+        self.wal_pages = 0
         self._busy_milliseconds = int(busy_timeout_seconds * 1000)
         self._patient = True
         self._execute = connection.cursor().execute
@@ -66,13 +68,13 @@ class Ledger:
         """Whether ``begin`` waits for another process that holds the file."""
         if patient is not self._patient:
             self._patient = patient
-            self._connection.set_busy_timeout(self._busy_milliseconds if patient else 0)
+            self.connection.set_busy_timeout(self._busy_milliseconds if patient else 0)
 
     def begin(self, now_us: int) -> None:
         """Open a transaction, and catch up with other writers of the file."""
         self._execute("BEGIN IMMEDIATE")
         self._now = now_us
-        if self._connection.data_version() != self._version:
+        if self.connection.data_version() != self._version:
             self._catch_up()
         if len(self.tags) > _TAGS_KEPT:
             for tag in list(islice(self.tags, _TAGS_KEPT // 4)):
@@ -86,19 +88,23 @@ class Ledger:
         self._execute("COMMIT")
         self.flush_seconds = perf_counter() - started
         self.committing = False
-        self._version = self._connection.data_version()
+        self._version = self.connection.data_version()
+
+    def _note_pages(self, _connection: object, _database: str, pages: int) -> int:
+        self.wal_pages = pages
+        return 0
 
     def abandon(self) -> None:
         """Undo the transaction and forget what may have depended on it."""
         self._events, self._event_tags, self._new_tags = [], [], []
         self.tags.clear()
         self._version = -1
-        if self._connection.in_transaction:
+        if self.connection.in_transaction:
             self._execute("ROLLBACK")
 
     def close(self) -> None:
         """Close the connection; an open transaction is undone."""
-        self._connection.close(force=True)
+        self.connection.close(force=True)
 
     def write(self) -> None:
         """Bring what was placed so far into the transaction, where SQL sees it."""

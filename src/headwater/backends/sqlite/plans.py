@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 from headwater.event_store.protocol import EventQuery, QueryItem
 
-BODY = "e.position, e.type, e.version, e.data"
-EVENT = "e.position, e.type, e.version, e.data, e.tags, e.metadata, e.id, e.recorded_us"
+_BODY = "e.position, e.type, e.version, e.data"
+_EVENT = "e.position, e.type, e.version, e.data, e.tags, e.metadata, e.id, e.recorded_us"
 _NO_LIMIT = -1
 _NO_TYPE = -1
 _TERMS_PER_UNION = 100
@@ -31,12 +31,17 @@ def plan(
     limit: int | None,
     *,
     backwards: bool = False,
-    columns: str = EVENT,
 ) -> tuple[str, list[int | str]]:
     """The statement that reads the events of a query, and its bindings. Types without an id match nothing."""
     values: list[int | str] = [after, _NO_LIMIT if limit is None else limit]
     shape = _bind(query.items, type_ids, values)
-    return _reading(shape, backwards, columns), values
+    return _reading(shape, backwards, _EVENT), values
+
+
+def bodies_plan(query: EventQuery, type_ids: Mapping[str, int], after: int, limit: int) -> tuple[str, list[int | str]]:
+    """The same for position, type, version and data alone. The first row is the log's head, without data."""
+    values: list[int | str] = [after, limit]
+    return _bodies(_bind(query.items, type_ids, values)), values
 
 
 def probe(items: Sequence[QueryItem], type_ids: Mapping[str, int], after: int) -> tuple[str, list[int | str]]:
@@ -60,6 +65,13 @@ def _bind(items: Sequence[QueryItem], type_ids: Mapping[str, int], values: list[
                 values += ids
         shape.append((bound, len(item.tags)))
     return tuple(shape)
+
+
+@lru_cache(maxsize=256)
+def _bodies(shape: Shape) -> str:
+    """One statement for both sees one snapshot, and costs a quarter less than two."""
+    head = "SELECT coalesce(max(position), 0), 0, 0, NULL FROM events"
+    return f"{head} UNION ALL SELECT * FROM ({_reading(shape, backwards=False, columns=_BODY)})"  # noqa: S608
 
 
 @lru_cache(maxsize=256)

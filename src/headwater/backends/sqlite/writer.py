@@ -1,4 +1,4 @@
-"""Appends to a log: batch in, one durable transaction, outcomes out. Reads: ledger.py, pace.py.
+"""Appends to a log: batch in, one durable transaction, outcomes out. Reads: ledger.py, pace.py, checkpoints.py.
 
 A thread of its own does it; or the event loop that has the requests, while the disk is so quick that the way to the
 thread and back would cost more, and while nobody else is at it.
@@ -18,6 +18,7 @@ from typing import TypeAlias
 import apsw
 import msgspec
 
+from headwater.backends.sqlite.checkpoints import Checkpoints
 from headwater.backends.sqlite.connection import EVENT_LOG, SqliteFile, connect
 from headwater.backends.sqlite.errors import store_error
 from headwater.backends.sqlite.ledger import Ledger
@@ -65,6 +66,7 @@ class Writer:
         self._announce = announce
         self._serving = Lock()
         self._pace = Pace()
+        self._checkpoints = Checkpoints(file)
         self.ledger: Ledger | None = self._open(migrate=migrate)
         self._thread = Thread(target=self._run, name=f"headwater-writer {file.path}", daemon=True)
         self._thread.start()
@@ -83,11 +85,15 @@ class Writer:
 
     def _run(self) -> None:
         while (batch := self._commits.take()) is not None:
-            with self._serving:
-                outcomes = self._serve([pending[0] for pending in batch])
-            self._announce()
-            self._commits.answer(batch, outcomes)
-            del batch, outcomes  # the thread must not keep them alive while it waits
+            if batch:
+                with self._serving:
+                    outcomes = self._serve([pending[0] for pending in batch])
+                self._announce()
+                self._commits.answer(batch, outcomes)
+                del outcomes
+            del batch  # the thread must not keep them alive while it waits
+            self._checkpoints.copy()
+        self._checkpoints.close()
         with self._serving:
             self._drop()
 
@@ -133,6 +139,8 @@ class Writer:
             self._drop()
             return [self._told(error, committing=committing) for _ in works]
         self._pace.flushed(ledger.flush_seconds)
+        if self._checkpoints.committed(ledger.connection, ledger.wal_pages) and not patient:
+            self._commits.wake_writer()
         return outcomes
 
     def _commit(self, ledger: Ledger, works: Sequence[Work], *, patient: bool) -> Sequence[object]:

@@ -8,7 +8,7 @@ import threading
 import apsw
 import pytest
 
-from headwater.backends.sqlite import reading
+from headwater.backends.sqlite import lanes, reading
 from headwater.errors import StoreCorrupt, StoreIOError
 from headwater.event_store import EventQuery, NewEvent, open_store
 from headwater.event_store.protocol import ALL
@@ -60,7 +60,7 @@ async def test_a_long_read_goes_on_in_a_worker_thread(store, threads):
 
 async def test_a_read_that_finds_little_in_much_is_moved_to_a_worker_thread(store, threads, monkeypatch):
     """It is broken off when its budget of steps is spent, and its answer is the same."""
-    monkeypatch.setattr(reading, "_INLINE_STEPS", 100)
+    monkeypatch.setattr(lanes, "_INLINE_STEPS", 100)
     await fill(store, 3_000, rare={2_999})
     found = await store.read(of(tags=("all", "rare")))
     assert [event.position for event in found.events] == [2_999]
@@ -86,7 +86,7 @@ async def test_a_cancelled_long_read_leaves_the_store_well(store):
         await asyncio.sleep(0)
         task.cancel()
     assert len((await store.read(ALL)).events) == 3_000
-    assert len(store._reader._idle) <= 8
+    assert len(store._lanes._idle) <= 8
 
 
 async def test_a_type_that_another_store_made_is_learned(store, tmp_path):
@@ -113,43 +113,8 @@ async def test_an_error_of_the_driver_is_typed_and_its_connection_dropped(store,
             pass
 
     for verb in (lambda: store.read(ALL), store.head, lambda: store.load_snapshot("k")):
-        store._reader._idle[-1].connection.close()
-        store._reader._idle[-1].connection = Broken()
+        store._lanes._idle[-1].connection.close()
+        store._lanes._idle[-1].connection = Broken()
         with pytest.raises(expected):
             await verb()
         assert await store.head() == 1
-
-
-@pytest.mark.parametrize("query", [of(types=("A",), tags=("all",)), of(tags=("rare",)), of(types=("A", "B")), ALL])
-async def test_bodies_are_what_a_read_finds_without_the_envelope(store, query):
-    """Same events, same order, same head; a type stands there by number and has its name beside."""
-    await fill(store, 100, rare=(3, 77))
-    await store.append([NewEvent("B", b"b", ("all",), version=2), NewEvent("C", b"c", ("rare",))])
-    for after in (0, 50, 102):
-        found, expected = store.read_bodies(query, after), await store.read(query, after=after)
-        rows = [(position, found.types[kind], version, data) for position, kind, version, data in found.rows]
-        assert rows == [(event.position, event.type, event.version, event.data) for event in expected.events]
-        assert found.head == expected.head == 102
-
-
-async def test_bodies_come_at_once_or_not_at_all(store, monkeypatch):
-    """Too many events, or too much to look at, are left to a read."""
-    await fill(store, 300, rare=(299,))
-    assert store.read_bodies(of(tags=("all",)), 0) is None
-    assert len(store.read_bodies(of(tags=("all",)), 44).rows) == 256
-    monkeypatch.setattr(reading, "_INLINE_STEPS", 10)
-    store._reader.close()
-    store._reader._closed = False
-    assert store.read_bodies(of(types=("A",), tags=("all", "rare")), 0) is None
-    assert len((await store.read(of(tags=("all", "rare")))).events) == 1
-
-
-async def test_bodies_of_a_damaged_file_are_a_typed_error(store, monkeypatch):
-    """As for a read."""
-
-    def broken(*_arguments, **_columns):
-        raise apsw.exception_for(apsw.SQLITE_CORRUPT)
-
-    monkeypatch.setattr(reading, "plan", broken)
-    with pytest.raises(StoreCorrupt):
-        store.read_bodies(ALL, 0)
