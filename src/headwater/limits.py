@@ -37,22 +37,25 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 DEFAULT_LIMITS = Limits()
 
 
-class Allowance:
-    """What is left of a query's limits; ``is_own`` if the query itself declares them."""
+class Allowance(msgspec.Struct):
+    """What is left of a query's limits; ``is_own`` if the query itself declares them.
 
-    __slots__ = ("deadline", "is_own", "limits", "scanned")
+    Time runs from the first read that takes long: most queries have none, and need not look at the clock.
+    """
 
-    def __init__(self, limits: Limits, *, is_own: bool = False) -> None:
-        self.limits = limits
-        self.is_own = is_own
-        self.scanned = 0
-        self.deadline = None if limits.seconds is None else monotonic() + limits.seconds
+    limits: Limits
+    is_own: bool = False
+    scanned: int = 0
+    deadline: float | None = None
 
     def seconds_left(self) -> float | None:
         """How long it may still take; ``None`` for as long as it likes. Raises ``QueryTooSlow`` if no time is left."""
-        if self.deadline is None:
+        if self.limits.seconds is None:
             return None
-        left = self.deadline - monotonic()
+        now = monotonic()
+        if self.deadline is None:
+            self.deadline = now + self.limits.seconds
+        left = self.deadline - now
         if left <= 0:
             raise self.too_slow()
         return left
@@ -72,24 +75,40 @@ class Allowance:
             what = f"the query would cost {cost:,.0f} by the planner's estimate, and {allowed:,.0f} is allowed"
             raise QueryTooExpensive(what, limit="cost", allowed=allowed, estimate=cost)
 
-    def refuse_page(self, size: int) -> None:
-        """Raise ``QueryTooExpensive`` if a page is too large."""
-        allowed = self.limits.page_size
-        if allowed is not None and size > allowed:
-            what = f"a page of this query has at most {allowed} rows, not {size}"
-            raise QueryTooExpensive(what, limit="page_size", allowed=allowed)
-
     def too_slow(self) -> QueryTooSlow:
         """The error for what has taken too long."""
         allowed = self.limits.seconds
         return QueryTooSlow(f"the query took longer than {allowed} s", limit="seconds", allowed=allowed)
 
 
-_CURRENT: ContextVar[Allowance | None] = ContextVar("headwater_allowance", default=None)
+class Terms(msgspec.Struct, frozen=True):
+    """Whose limits hold: ``is_own`` if the query itself declares them."""
 
-current_allowance = _CURRENT.get
-"""The allowance of the query that this task answers, if it answers one."""
-use_allowance = _CURRENT.set
-"""Begin to answer a query; the token it gives is for ``end_allowance``."""
-end_allowance = _CURRENT.reset
+    limits: Limits
+    is_own: bool = False
+
+
+_CURRENT: ContextVar[Terms | Allowance | None] = ContextVar("headwater_allowance", default=None)
+
+begin_query = _CURRENT.set
+"""Begin to answer a query on these terms (or with an allowance); the token it gives is for ``end_query``."""
+end_query = _CURRENT.reset
 """Back to what was before."""
+
+
+def current_allowance() -> Allowance | None:
+    """The allowance of the query that this task answers, made when first asked for; ``None`` outside of a query."""
+    found = _CURRENT.get()
+    if isinstance(found, Terms):
+        found = Allowance(found.limits, found.is_own)
+        _CURRENT.set(found)
+    return found
+
+
+def refuse_large_page(size: int) -> None:
+    """Raise ``QueryTooExpensive`` if the query that this task answers may have no page of that size."""
+    found = _CURRENT.get()
+    allowed = None if found is None else found.limits.page_size
+    if allowed is not None and size > allowed:
+        what = f"a page of this query has at most {allowed} rows, not {size}"
+        raise QueryTooExpensive(what, limit="page_size", allowed=allowed)

@@ -26,7 +26,7 @@ from headwater import (
 )
 from headwater.errors import ContractError, QueryTooExpensive, QueryTooSlow
 from headwater.http import asgi
-from headwater.limits import Allowance, Limits, current_allowance, end_allowance, use_allowance
+from headwater.limits import Allowance, Limits, begin_query, current_allowance, end_query
 from headwater.testing.conformance.read_samples import SEATS, Seat, put
 
 DAY = date(2026, 1, 1)
@@ -118,13 +118,13 @@ async def test_rows_looked_at_are_counted(tmp_path):
             store = runtime.read_store
             await store.prepare([SEATS])
             await put(store, SEATS, *[Seat(day=DAY, number=number, guest="x" * 20) for number in range(60_000)])
-            before = use_allowance(Allowance(Limits(rows_scanned=10_000)))
+            before = begin_query(Allowance(Limits(rows_scanned=10_000)))
             try:
                 assert await store.reader(Seat).get((DAY, 7)) is not None
                 with pytest.raises(QueryTooExpensive, match="more than 10,000 rows"):
                     await store.reader(Seat).where(guest=Contains("y")).all()
             finally:
-                end_allowance(before)
+                end_query(before)
             assert await store.reader(Seat).where(guest=Contains("y")).all() == []
 
 
@@ -150,12 +150,12 @@ async def test_the_planner_is_asked_first(postgres_url):
             await runtime.ask(Endless(sql="SELECT * FROM generate_series(1, 100000) a, generate_series(1, 100000) b"))
         assert caught.value.fields["limit"] == "cost"
         assert caught.value.fields["estimate"] > caught.value.fields["allowed"] == 50
-        before = use_allowance(Allowance(Limits(cost=1), is_own=True))
+        before = begin_query(Allowance(Limits(cost=1), is_own=True))
         try:
             with pytest.raises(QueryTooExpensive):
                 await store.reader(Seat).sort("-guest").page()
         finally:
-            end_allowance(before)
+            end_query(before)
 
 
 async def test_cancelling_stops_sqlite(tmp_path):
@@ -166,7 +166,7 @@ async def test_cancelling_stops_sqlite(tmp_path):
             allowance = Allowance(Limits(rows_scanned=None, seconds=None))
 
             async def ask(read=read, allowance=allowance):
-                use_allowance(allowance)
+                begin_query(allowance)
                 await read()
 
             task = asyncio.create_task(ask())

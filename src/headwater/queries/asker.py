@@ -15,7 +15,7 @@ import msgspec
 from headwater.clock import Clock
 from headwater.codec import Codec
 from headwater.errors import UnknownMessage
-from headwater.limits import DEFAULT_LIMITS, Allowance, Limits, end_allowance, use_allowance
+from headwater.limits import DEFAULT_LIMITS, Limits, Terms, begin_query, end_query
 from headwater.messages import Cache, Query, ScopeOf, contract_of
 from headwater.queries.asking import Answer, QueryPlan, answer_type_of
 from headwater.queries.cache import QueryCache
@@ -190,7 +190,7 @@ class _Call:
     ) -> None:
         own = plan.query.__limits__
         self._app_limits = limits
-        self._limits, self._has_own_limits = own or limits, own is not None
+        self._terms = Terms(own or limits, own is not None)
         self._plan = plan
         self._rows = rows
         self._services = services
@@ -217,12 +217,12 @@ class _Call:
         given = self._given
         if self._times:
             given = {**given, **dict.fromkeys(self._times, self._clock.now())}
-        before = use_allowance(Allowance(self._limits, is_own=self._has_own_limits))
+        before = begin_query(self._terms)
         try:
             answered = self._plan.function(query, **given)
             return await answered if self._plan.is_async else answered
         finally:
-            end_allowance(before)
+            end_query(before)
 
     async def traced(self, query: Query[Any]) -> tuple[Any, Basis]:
         """See ``Question.traced``. The rows stand where they stood before, or further."""

@@ -7,7 +7,8 @@ restart and are good in every process that serves from it.
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 from hashlib import blake2b
 from hmac import compare_digest
 from typing import Any
@@ -21,6 +22,7 @@ from headwater.read_store.tables import Values
 
 _SIGNATURE_BYTES = 16
 _LONGEST = 8_192
+_FOR_URLS = bytes.maketrans(b"+/", b"-_")
 _PERSON = b"headwater-cursor"
 
 
@@ -38,7 +40,8 @@ _DECODER = msgspec.msgpack.Decoder(Place)
 def write_cursor(key: bytes, context: bytes, values: Values, *, backwards: bool) -> str:
     """The cursor of that place in the query of that context."""
     body = _ENCODER.encode(Place(values, backwards))
-    return urlsafe_b64encode(_signature(key, context, body) + body).decode().rstrip("=")
+    written = b2a_base64(_signature(key, context, body) + body, newline=False)
+    return written.translate(_FOR_URLS).rstrip(b"=").decode()
 
 
 def read_cursor(key: bytes, context: bytes, cursor: str) -> Place:

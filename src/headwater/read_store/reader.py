@@ -18,7 +18,7 @@ import msgspec
 from msgspec.structs import replace
 
 from headwater.errors import InvalidFilter, MissingExtra, QueryError
-from headwater.limits import current_allowance
+from headwater.limits import refuse_large_page
 from headwater.read_models import LARGEST_PAGE, RELEVANCE, Page, PageRequest, ReadModel
 from headwater.read_store.cursor import Place, context_of, read_cursor, write_cursor
 from headwater.read_store.filters import Condition, Requirement
@@ -38,32 +38,30 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=ReadModel)
 V = TypeVar("V", bound=ReportRow[Any])
 _FIRST_PAGE = PageRequest()
-_BEST_FIRST = RELEVANCE
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What a reader reads: the rows that its words have left, in which order, and what of them."""
+
+    conditions: tuple[Requirement, ...] = ()
+    sort: str = RELEVANCE
+    search: Search | None = None
+    fields: tuple[str, ...] = ()
+    highlight: bool = False
+
+
+EVERYTHING = Wanted()
 
 
 class Reader(Generic[R]):
     """The rows of one read model, those that the filters leave, in the order asked for (default: by key)."""
 
-    __slots__ = ("_conditions", "_fields", "_highlight", "_search", "_sort", "_store", "_view")
+    __slots__ = ("_store", "_view", "_what")
 
-    def __init__(
-        self,
-        store: RowSource,
-        view: Table | View,
-        conditions: tuple[Requirement, ...] = (),
-        sort: str | None = None,
-        search: Search | None = None,
-        fields: tuple[str, ...] = (),
-        *,
-        highlight: bool = False,
-    ) -> None:
+    def __init__(self, store: RowSource, view: Table | View, what: Wanted = EVERYTHING) -> None:
         self._store = store
         self._view = view
-        self._conditions = conditions
-        self._sort = sort
-        self._search = search
-        self._fields = fields
-        self._highlight = highlight
+        self._what = what
 
     def over(self, store: RowSource) -> Reader[R]:
         """The same reader on another source of the same rows."""
@@ -78,11 +76,13 @@ class Reader(Generic[R]):
 
         A filter that is ``None`` is not applied; see ``IsNull``. Raises ``UnknownField``, ``InvalidFilter``.
         """
-        return self._with(conditions=self._conditions + conditions_for(self._view, filters))
+        what = self._what
+        conditions = what.conditions + conditions_for(self._view, filters)
+        return Reader(self._store, self._view, Wanted(conditions, what.sort, what.search, what.fields, what.highlight))
 
     def where_any(self, **filters: Any) -> Reader[R]:
         """Only rows that meet at least one of the filters. Raises ``UnknownField``, ``InvalidFilter``."""
-        return self._with(conditions=self._conditions + alternatives_for(self._view, filters))
+        return self._with(conditions=self._what.conditions + alternatives_for(self._view, filters))
 
     def search(self, text: str | None, *, highlight: bool = False) -> Reader[R]:
         """Only rows with all these words in their ``Searchable`` fields, best first unless ``sort`` says otherwise.
@@ -98,8 +98,9 @@ class Reader(Generic[R]):
 
     def sort(self, sort: str) -> Reader[R]:
         """In this order: ``"-opened_at,priority"``, or ``"relevance"``. Raises ``UnknownField``, ``InvalidFilter``."""
-        order_of(self._view, sort, searched=True)  # says at once what is wrong with it
-        return self._with(sort=sort)
+        order_of(self._view, sort)  # says at once what is wrong with it
+        what = self._what
+        return Reader(self._store, self._view, Wanted(what.conditions, sort, what.search, what.fields, what.highlight))
 
     def only(self, *fields: str) -> Reader[R]:
         """Only these fields are read; the others of each row are ``msgspec.UNSET``, and absent in JSON.
@@ -117,22 +118,20 @@ class Reader(Generic[R]):
     async def get(self, key: Any) -> R | None:
         """The row of that key (a tuple for a key of several fields), whatever the filters. Raises ``InvalidFilter``."""
         view = self._view
-        if isinstance(view, Table) and not self._fields:
+        if isinstance(view, Table) and not self._what.fields:
             row: R | None = await self._store.get(view, view.bound_key(key))
             return row
         table = self._base()
         bound = table.bound_key(key)
         parts = bound if bound.__class__ is tuple else (bound,)
         same = tuple(Condition(column, "eq", (part,)) for column, part in zip(table.keys, parts, strict=True))
-        return await Reader[R](self._store, view, same, fields=self._fields).first()
+        return await self._with(conditions=same, sort="", search=None).first()
 
     async def page(self, request: PageRequest = _FIRST_PAGE) -> Page[R]:
         """One page, with the cursors of its neighbours. Raises ``InvalidCursor``, ``InvalidFilter``."""
         if not 1 <= request.size <= LARGEST_PAGE:
             raise InvalidFilter(f"a page has 1 to {LARGEST_PAGE} rows, not {request.size}", field="size")
-        allowance = current_allowance()
-        if allowance is not None:
-            allowance.refuse_page(request.size)
+        refuse_large_page(request.size)
         whole = self._selection()
         context = context_of(whole)
         key = self._store.cursor_key
@@ -145,13 +144,11 @@ class Reader(Generic[R]):
             found.reverse()
         following = bool(found) and (more or backwards)
         preceding = bool(found) and (more if backwards else place is not None)
-        return Page(
-            items := _rows(whole, found),
-            write_cursor(key, context, _place_of(whole, found[-1]), backwards=False) if following else None,
-            write_cursor(key, context, _place_of(whole, found[0]), backwards=True) if preceding else None,
-            await self._store.count(whole) if request.total else None,
-            self._highlights(items) if self._highlight else msgspec.UNSET,
-        )
+        ahead = write_cursor(key, context, _place_of(whole, found[-1]), backwards=False) if following else None
+        behind = write_cursor(key, context, _place_of(whole, found[0]), backwards=True) if preceding else None
+        total = await self._store.count(whole) if request.total else None
+        rows = [row for row, _ in found] if _is_placed(whole) else found
+        return Page(rows, ahead, behind, total, self._highlights(rows) if self._what.highlight else msgspec.UNSET)
 
     async def count(self) -> int:
         """How many rows there are."""
@@ -184,12 +181,12 @@ class Reader(Generic[R]):
         ``zone`` names the time zone of groups that name none (default: UTC). Raises ``ContractError`` if the class does
         not fit the read model, ``UnknownField``, ``InvalidFilter``, ``QueryError`` for more than 100,000 groups.
         """
-        if self._search is not None or isinstance(self._view, View):
+        if self._what.search is not None or isinstance(self._view, View):
             raise InvalidFilter(
                 "a report is about rows as they are stored, without a search, and without others beside"
             )
         report = report_of(row, self._view, zone)
-        return report.rows(await self._store.summarise(report.summary(self._conditions)), sort, limit)
+        return report.rows(await self._store.summarise(report.summary(self._what.conditions)), sort, limit)
 
     # -- with SQL of your own
 
@@ -231,28 +228,19 @@ class Reader(Generic[R]):
     # -- inside
 
     def _with(self, **changes: Any) -> Reader[R]:
-        return Reader[R](
-            self._store,
-            self._view,
-            changes.get("conditions", self._conditions),
-            changes.get("sort", self._sort),
-            changes.get("search", self._search),
-            changes.get("fields", self._fields),
-            highlight=changes.get("highlight", self._highlight),
-        )
+        return Reader(self._store, self._view, replace(self._what, **changes))
 
     def _selection(self, limit: int | None = None) -> Selection:
-        view = self._view
-        order = order_of(view, _BEST_FIRST if self._sort is None else self._sort, searched=self._search is not None)
-        whole = Selection(
-            table=self._base(), conditions=self._conditions, order=order, limit=limit, search=self._search
-        )
-        if isinstance(view, View):
-            whole = replace(whole, joins=view.joins, reading=view.reading)
-        return replace(whole, reading=reading_of(view, self._fields)) if self._fields else whole
+        view, what = self._view, self._what
+        order = order_of(view, what.sort, what.search is not None)
+        if isinstance(view, Table):
+            some = reading_of(view, what.fields) if what.fields else None
+            return Selection(view, what.conditions, order, None, limit, what.search, (), some)
+        reading = reading_of(view, what.fields) if what.fields else view.reading
+        return Selection(view.table, what.conditions, order, None, limit, what.search, view.joins, reading)
 
     def _highlights(self, rows: list[R]) -> list[dict[str, str]]:
-        view, search = self._view, self._search
+        view, search = self._view, self._what.search
         if search is None:
             return [{} for _ in rows]
         return [highlights_of(row, view.searched, view.language, search) for row in rows]
@@ -279,28 +267,15 @@ def _from(whole: Selection, place: Place | None, limit: int) -> Selection:
         if reading is None:
             reading = Reading(tuple(column.name for column in whole.table.columns), whole.table.row_of)
         reading = reading.placed(term.column.order_name for term in whole.order)
-    return Selection(
-        table=whole.table,
-        conditions=whole.conditions,
-        order=order,
-        after=after,
-        limit=limit,
-        search=whole.search,
-        joins=whole.joins,
-        reading=reading,
-    )
+    return Selection(whole.table, whole.conditions, order, after, limit, whole.search, whole.joins, reading)
 
 
 def _is_placed(whole: Selection) -> bool:
     return whole.reading is not None or whole.search is not None
 
 
-def _rows(whole: Selection, found: list[Any]) -> list[Any]:
-    return [row for row, _ in found] if _is_placed(whole) else found
-
-
 def _place_of(whole: Selection, found: Any) -> Values:
     if _is_placed(whole):
         place: Values = found[1]
         return place
-    return tuple(term.column.comparable(getattr(found, term.column.name)) for term in whole.order)
+    return tuple([term.column.comparable(getattr(found, term.column.name)) for term in whole.order])

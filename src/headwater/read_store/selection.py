@@ -39,7 +39,7 @@ class Term(msgspec.Struct, frozen=True):
         return Term(self.column, not self.descending)
 
 
-class Selection(msgspec.Struct, frozen=True, kw_only=True):
+class Selection(msgspec.Struct, frozen=True):
     """Rows of a table that meet all conditions, in order, strictly after the values ``after`` of the order's terms.
 
     A ``search`` leaves rows with its words only. The rows of ``joins`` stand beside them, and ``reading`` says what is
@@ -85,7 +85,7 @@ def rank(value: Stored) -> Any:
 
 
 @lru_cache(maxsize=512)
-def order_of(table: Table | View, sort: str, *, searched: bool = False) -> tuple[Term, ...]:
+def order_of(table: Table | View, sort: str, searched: bool = False) -> tuple[Term, ...]:  # noqa: FBT001, FBT002  a cache key
     """The order that ``"-opened_at,priority"`` means, ended by the key. Raises ``UnknownField``, ``InvalidFilter``.
 
     The key goes the way of the last named field, so that one index serves both. ``relevance`` comes best first, and

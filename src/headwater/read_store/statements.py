@@ -97,18 +97,21 @@ def indexes_of(table: Table) -> Iterator[tuple[str, tuple[Column, ...]]]:
 
 def selecting(names: TableNames, selection: Selection) -> tuple[str, list[Stored]]:
     """The statement that selects rows, and its bindings."""
-    source, values = _source(names, selection)
+    is_plain = selection.search is None and not selection.joins
+    source, values = (names.name, list[Stored]()) if is_plain else _source(names, selection)
     joined = bool(selection.joins)
-    shape = _bind_conditions(selection.conditions, values, joined=joined)
+    shape = _bind_conditions(selection.conditions, values, joined=joined) if selection.conditions else ()
     after = selection.after
     terms = tuple(
-        (
-            _address(term.column.order_name, joined=joined),
-            term.descending,
-            term.column.nullable,
-            after is not None and after[number] is None,
-        )
-        for number, term in enumerate(selection.order)
+        [
+            (
+                _address(term.column.order_name) if joined else term.column.order_name,
+                term.descending,
+                term.column.nullable,
+                after is not None and after[number] is None,
+            )
+            for number, term in enumerate(selection.order)
+        ]
     )
     if after is not None:
         values += _bind_place(terms, after)
@@ -152,14 +155,14 @@ def _source(names: TableNames, selection: Selection, *, is_counted: bool = False
     return source, values
 
 
-def _address(name: str, *, joined: bool) -> str:
-    """A column's name, with the table where there are several."""
-    return f"{_OWN}.{name}" if joined and "." not in name else name
+def _address(name: str) -> str:
+    """A column's name with its table, where there are several."""
+    return name if "." in name else f"{_OWN}.{name}"
 
 
 @lru_cache(maxsize=256)
 def _listed(dialect: Dialect, names: tuple[str, ...], joined: bool) -> str:  # noqa: FBT001  a cache key
-    return ", ".join(dialect.named(_address(name, joined=joined)) for name in names)
+    return ", ".join(dialect.named(_address(name) if joined else name) for name in names)
 
 
 def _bind_conditions(
@@ -175,11 +178,9 @@ def _bind_conditions(
         if condition.operator == "in" and bound:  # few lengths, so that few statements are prepared
             bound = (*bound, *[bound[-1]] * ((1 << (len(bound) - 1).bit_length()) - len(bound)))
         values += bound
-        name = condition.column.order_name
-        if joined:
-            name = _address(name, joined=joined)
-        ne_null = condition.operator == "ne" and condition.column.nullable
-        shape.append((name, "ne or null" if ne_null else condition.operator, len(bound)))
+        column, operator = condition.column, condition.operator
+        name = _address(column.order_name) if joined else column.order_name
+        shape.append((name, "ne or null" if operator == "ne" and column.nullable else operator, len(bound)))
     return tuple(shape)
 
 
