@@ -8,7 +8,8 @@ Decorators only mark; ``projection_plan`` reads the marks once and reports every
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from enum import Enum
 from typing import (
     Annotated,
@@ -28,29 +29,28 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from headwater.annotations import class_of, is_below, is_optional, options, peel
-from headwater.messages import Event, Recorded, contract_of
+from headwater.annotations import UNRESOLVED, class_of, is_below, is_optional, options, peel
+from headwater.figure_marks import ADDED, MARKS, Count, Sum
+from headwater.messages import Event, contract_of
+from headwater.row_handlers import EventHandler, Filled, KeyOf, handlers_of
 from headwater.row_marks import Indexed, Join, Key, Searchable
-from headwater.signatures import Parameter, Signature, alternatives, is_kind, leaves, marked_methods, read_signature
+from headwater.signatures import alternatives, is_kind, marked_methods
 from headwater.words import SIMPLE, stem_of
 
 __all__ = [
     "LARGEST_PAGE",
     "RELEVANCE",
-    "EventHandler",
+    "AggregateProjection",
     "Indexed",
     "Join",
     "Key",
-    "KeyOf",
     "Page",
     "PageRequest",
     "Projection",
     "ProjectionPlan",
     "ReadModel",
-    "RowNeed",
     "Searchable",
     "Sort",
-    "field_key",
     "key_fields",
     "language_of",
     "marked_fields",
@@ -67,6 +67,7 @@ RELEVANCE = "relevance"
 """What a searched row can be sorted by besides its fields."""
 _MOST_WEIGHTS = 4
 _ON = "__on__"
+_ADDABLE = (int, float, Decimal, timedelta)
 _KEY_TYPES = (str, int, bool, bytes, UUID, date, datetime, Enum)
 
 
@@ -107,7 +108,10 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
 
 
 class Projection(Generic[R]):
-    """Folds events into rows of one read model. Handlers are marked with ``@on``.
+    """Folds events into rows of a read model, or of several: ``Projection[IncidentRow | CallerRow]``.
+
+    Handlers are marked with ``@on``. All rows of an event are stored together, with the checkpoint. A model whose
+    fields are marked ``Count``, ``Sum``, ``Min`` or ``Max`` is added up, see ``AggregateProjection``.
 
     ``name`` (default: the class name) is stored with the rows. Raise ``version`` when the rows' shape or meaning
     changes: they are then built anew from the whole log.
@@ -117,8 +121,15 @@ class Projection(Generic[R]):
     version: ClassVar[int] = 1
 
 
-KeyOf: TypeAlias = Callable[[Any], Any]
-"""From an event (as the handler takes it) to the key of its row, or to a list of keys."""
+class AggregateProjection(Projection[R]):
+    """Keeps figures up to date: a row for each group, to which handlers add.
+
+    Each field of its read model is a ``Key()``, or marked ``Count``, ``Sum``, ``Min`` or ``Max``. A handler returns
+    what an event adds: rows of the groups that it touches, such as ``VolumeRow(month=..., incidents=1, cost=cost)``.
+    Their figures are added to those that stand there; less is added as a negative number. A group whose counts are
+    all 0 goes.
+    To move a row from one group to another, keep the row in the same projection and look it up (see ``Lookup``).
+    """
 
 
 @overload
@@ -132,7 +143,8 @@ def on(function: F | None = None, /, *, key: KeyOf | None = None) -> F | Callabl
     gets the row of the event's key and returns the changed row, or ``None`` to delete it; with ``row: Row | None`` it
     is also called when there is no row yet, else ``MissingRow`` is raised. The event's key is its field (or fields)
     named like the read model's key, or what ``key`` makes of it: for a list of keys the method is called once for each,
-    for ``None`` not at all.
+    for ``None`` not at all. Further parameters may be marked with ``Lookup``. All handlers of an event see the rows as
+    they were before it.
     """
 
     def mark(marked: F) -> F:
@@ -146,40 +158,26 @@ class _Mark(msgspec.Struct, frozen=True):
     key: KeyOf | None
 
 
-RowNeed: TypeAlias = Literal["new", "required", "optional"]
-
-
-class EventHandler(msgspec.Struct, frozen=True, kw_only=True):
-    """How one event type is projected.
-
-    ``needs`` says whether the method makes new rows or changes a row that must or may be there; ``key`` gives the key
-    of an event, a tuple for a key of several fields, or a list of keys.
-    """
-
-    event: type[Event]
-    method: Callable[..., Any]
-    wants_envelope: bool
-    needs: RowNeed
-    key: KeyOf | None
-    where: str
-
-
 class ProjectionPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known about a projection class. ``key_fields`` name the key of its read model."""
+    """All that is known about a projection class: the read models it fills, and the handlers of each event.
+
+    ``sums`` are the models to which handlers add.
+    """
 
     cls: type[Projection[Any]]
     name: str
     version: int
-    model: type[ReadModel]
-    key_fields: tuple[str, ...]
-    handlers: Mapping[type[Event], EventHandler]
+    models: tuple[type[ReadModel], ...]
+    sums: frozenset[type[ReadModel]]
+    handlers: Mapping[type[Event], tuple[EventHandler, ...]]
     where: str
     faults: tuple[str, ...]
 
     @property
-    def models(self) -> tuple[type[ReadModel], ...]:
-        """The read models it fills."""
-        return (self.model,)
+    def is_plain(self) -> bool:
+        """Whether it fills one model, row by row: without look-ups, and without sums."""
+        handlers = [handler for each in self.handlers.values() for handler in each]
+        return len(self.models) == 1 and not self.sums and not any(handler.lookups for handler in handlers)
 
     @property
     def events(self) -> tuple[type[Event], ...]:
@@ -195,28 +193,30 @@ class ProjectionPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 def projection_plan(cls: type[Projection[Any]]) -> ProjectionPlan | str:
     """Read a projection class once. Faults are collected in the plan; a string means there is no plan at all."""
-    model = _model_of(cls)
-    if model is None:
+    models = _models_of(cls)
+    if not models:
         return f"{cls.__name__}: say which rows it fills: class {cls.__name__}(Projection[SomeReadModel])"
-    faults = list(_model_faults(model))
-    fields = key_fields(model)
-    handlers: dict[type[Event], EventHandler] = {}
-    for method in marked_methods(cls, _ON):
-        for handler in _handlers(method, model, fields):
+    faults = [fault for model in models for fault in _model_faults(model)]
+    try:
+        filled = Filled({model: key_fields(model) for model in models}, frozenset(filter(_is_sum, models)))
+    except UNRESOLVED:  # told already
+        filled = Filled({})
+    handlers: dict[type[Event], tuple[EventHandler, ...]] = {}
+    for method in marked_methods(cls, _ON) if filled.keys else ():
+        for handler in handlers_of(method, getattr(method, _ON).key, filled):
             if isinstance(handler, str):
                 faults.append(handler)
-            elif handler.event in handlers:
-                other = handlers[handler.event].where
-                faults.append(f"{handler.where}: {handler.event.__name__} is already projected by {other}")
-            else:
-                handlers[handler.event] = handler
-    faults.extend(_class_faults(cls, handlers))
+                continue
+            others = handlers.get(handler.event, ())
+            faults.extend(_twice(handler, others, filled))
+            handlers[handler.event] = (*others, handler)
+    faults.extend(_class_faults(cls, models, handlers))
     return ProjectionPlan(
         cls=cls,
         name=cls.name or cls.__name__,
         version=cls.version,
-        model=model,
-        key_fields=fields,
+        models=models,
+        sums=filled.sums,
         handlers=handlers,
         where=cls.__qualname__,
         faults=tuple(dict.fromkeys(faults)),
@@ -241,14 +241,40 @@ def marked_fields(model: type[ReadModel]) -> Iterator[tuple[str, tuple[Any, ...]
         yield field.name, marks, field.type
 
 
-def _model_of(cls: type[Projection[Any]]) -> type[ReadModel] | None:
+def _models_of(cls: type[Projection[Any]]) -> tuple[type[ReadModel], ...]:
     for base in cls.__mro__:
         for generic in getattr(base, "__orig_bases__", ()):
             arguments = get_args(generic)
-            if arguments and is_below(get_origin(generic), Projection) and is_kind(arguments[0], ReadModel):
-                model: type[ReadModel] = arguments[0]
-                return model
-    return None
+            if arguments and is_below(get_origin(generic), Projection):
+                models = alternatives(arguments[0])
+                if all(is_kind(model, ReadModel) for model in models):
+                    return models
+    return ()
+
+
+def _twice(handler: EventHandler, others: Iterable[EventHandler], filled: Filled) -> Iterator[str]:
+    """Two handlers of one event that would return rows of the same model, which are not added up."""
+    for other in others:
+        if any(model in other.models and model not in filled.sums for model in handler.models):
+            yield f"{handler.where}: {handler.event.__name__} is already projected by {other.where}"
+
+
+def _is_sum(model: type[ReadModel]) -> bool:
+    return any(isinstance(mark, MARKS) for _, marks, _ in marked_fields(model) for mark in marks)
+
+
+def _sum_faults(model: str, listed: list[tuple[str, tuple[Any, ...], Any]]) -> Iterator[str]:
+    if not any(isinstance(mark, MARKS) for _, marks, _ in listed for mark in marks):
+        return
+    for field, marks, hint in listed:
+        found = [mark for mark in marks if isinstance(mark, MARKS)]
+        if Key() not in marks and (len(found) != 1 or not isinstance(found[0], ADDED)):
+            yield f"{model}.{field}: in rows that are added up, each field is a Key(), a Count, Sum, Min or Max"
+        elif found and isinstance(mark := found[0], Count | Sum):
+            if is_optional(hint) or class_of(hint) not in _ADDABLE:
+                yield f"{model}.{field}: what is added is an int, float, Decimal or timedelta, and never None"
+            elif isinstance(mark, Count) and mark.distinct:
+                yield f"{model}.{field}: how many different values there are cannot be kept by adding"
 
 
 def _model_faults(model: type[ReadModel]) -> Iterator[str]:
@@ -268,6 +294,7 @@ def _model_faults(model: type[ReadModel]) -> Iterator[str]:
             unknown = set(mark.then) - {known for known, _, _ in listed} if isinstance(mark, Indexed) else ()
             yield from (f"{name}.{field}: {mark!r} names {each!r}, which is no field" for each in sorted(unknown))
     yield from _search_faults(name, listed)
+    yield from _sum_faults(name, listed)
     if len({field.lower() for field, _, _ in listed}) < len(listed):
         yield f"{name}: two fields differ only in upper and lower case, which SQL columns cannot"
 
@@ -297,73 +324,17 @@ def _may_be_key(hint: Any) -> bool:
     return found is Literal or is_below(found, *_KEY_TYPES)
 
 
-def _class_faults(cls: type[Projection[Any]], handlers: Mapping[type[Event], EventHandler]) -> Iterator[str]:
+def _class_faults(
+    cls: type[Projection[Any]],
+    models: tuple[type[ReadModel], ...],
+    handlers: Mapping[type[Event], tuple[EventHandler, ...]],
+) -> Iterator[str]:
     version: Any = cls.version
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         yield f"{cls.__name__}.version is a whole number from 1, not {version!r}"
     if not handlers:
         yield f"{cls.__name__} projects no event; mark a method with @on"
-
-
-def _handlers(
-    method: Callable[..., Any], model: type[ReadModel], fields: tuple[str, ...]
-) -> Iterator[EventHandler | str]:
-    signature = read_signature(method, method=True)
-    if isinstance(signature, str):
-        yield signature
-        return
-    where, mark = signature.where, getattr(method, _ON)
-    if len(signature.parameters) not in (1, 2):
-        yield f"{where}: a handler takes (self, event) or (self, event, row)"
-        return
-    needs = _row_need(signature.parameters[1:], model)
-    if needs is None:
-        yield f"{where}: the second parameter is the row: {model.__name__} or {model.__name__} | None"
-        return
-    if needs == "new" and mark.key is not None:
-        yield f"{where}: key= is for handlers that take the row; new rows carry their key"
-    yield from _wrong_returns(signature, model)
-    for envelope, event in _events(signature.parameters[0].annotation):
-        if not is_kind(event, Event):
-            yield f"{where}: {getattr(event, '__name__', event)} is not an event class"
-        elif needs != "new" and mark.key is None and (missing := _missing(event, fields)):
-            yield f"{where}: {event.__name__} has no field {missing!r} to find the row by; add it or say @on(key=...)"
-        else:
-            key = None if needs == "new" else mark.key or field_key(fields, envelope=envelope)
-            yield EventHandler(event=event, method=method, wants_envelope=envelope, needs=needs, key=key, where=where)
-
-
-def _events(annotation: Any) -> Iterator[tuple[bool, Any]]:
-    for part in alternatives(annotation):
-        if get_origin(part) is Recorded:
-            yield from ((True, event) for event in alternatives(get_args(part)[0]))
-        else:
-            yield False, part
-
-
-def _row_need(parameters: tuple[Parameter, ...], model: type[ReadModel]) -> RowNeed | None:
-    if not parameters:
-        return "new"
-    found = set(alternatives(parameters[0].annotation))
-    if found == {model}:
-        return "required"
-    return "optional" if found == {model, type(None)} else None
-
-
-def _wrong_returns(signature: Signature, model: type[ReadModel]) -> Iterator[str]:
-    for leaf in leaves(signature.returns):
-        if leaf is not model:
-            name = getattr(leaf, "__name__", str(leaf))
-            yield f"{signature.where}: a handler of {model.__name__} returns its rows or None, not {name}"
-
-
-def _missing(event: type[Event], fields: Iterable[str]) -> str | None:
-    there = event.__struct_fields__
-    return next((field for field in fields if field not in there), None)
-
-
-def field_key(fields: tuple[str, ...], *, envelope: bool) -> KeyOf:
-    """Takes the key from an event's fields of these names."""
-    from operator import attrgetter
-
-    return attrgetter(*(f"event.{field}" if envelope else field for field in fields))
+    if is_below(cls, AggregateProjection):
+        for model in models:
+            if not _is_sum(model):
+                yield f"{cls.__name__}: {model.__name__} has no Count, Sum, Min or Max to add to; say Projection[...]"

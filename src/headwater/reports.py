@@ -15,66 +15,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, dataclass_transform, get_args, get_origin
+from typing import Any, Generic, TypeVar, dataclass_transform, get_args, get_origin
 
 import msgspec
 
 from headwater.annotations import is_below, is_optional, options, peel
+from headwater.figure_marks import MARKS, UNITS, Count, Group, Mark
 from headwater.read_models import ReadModel
 from headwater.signatures import is_kind
 
 M = TypeVar("M", bound=ReadModel)
-
-Unit: TypeAlias = Literal["year", "quarter", "month", "week", "day", "hour"]
-UNITS: tuple[Unit, ...] = get_args(Unit)
-
-
-class Group(msgspec.Struct, frozen=True):
-    """Marks a field that rows are grouped by: a field of the read model, or with a ``unit`` the time it falls into.
-
-    The time is taken in UTC, or in the ``zone`` of that name (``"Europe/Rome"``). The marked field says in which form
-    it comes: ``date`` (the first day), ``datetime`` (the beginning), ``str`` (``2016``, ``2016-Q1``, ``2016-02``,
-    ``2016-W09``, ``2016-02-29``, ``2016-02-29T13``), for a year also ``int``. Weeks are those of ISO 8601.
-    """
-
-    field: str | None = None
-    unit: Unit | None = None
-    zone: str | None = None
-
-
-class Count(msgspec.Struct, frozen=True):
-    """Marks a figure: how many rows, or how many with a value in ``field``; ``distinct``: how many different ones."""
-
-    field: str | None = None
-    distinct: bool = False
-
-
-class Sum(msgspec.Struct, frozen=True):
-    """Marks a figure: the sum of a field, exact for whole numbers and Decimals; the sum of nothing is 0."""
-
-    field: str | None = None
-
-
-class Min(msgspec.Struct, frozen=True):
-    """Marks a figure: the lowest value of a field, ``None`` if there is none."""
-
-    field: str | None = None
-
-
-class Max(msgspec.Struct, frozen=True):
-    """Marks a figure: the highest value of a field, ``None`` if there is none."""
-
-    field: str | None = None
-
-
-class Avg(msgspec.Struct, frozen=True):
-    """Marks a figure: the mean of a field's values, ``None`` if there is none. Divided once, from the exact sum."""
-
-    field: str | None = None
-
-
-Mark: TypeAlias = Group | Count | Sum | Min | Max | Avg
-_MARKS = (Group, Count, Sum, Min, Max, Avg)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
@@ -124,7 +74,7 @@ def report_shape(row: type[ReportRow[Any]]) -> ReportShape:
 
 def marked(name: str, hint: Any) -> ReportField | str:
     """A field with its one mark, or what is wrong with it."""
-    marks = [mark for mark in peel(hint)[0] if isinstance(mark, _MARKS)]
+    marks = [mark for mark in peel(hint)[0] if isinstance(mark, MARKS)]
     if len(marks) != 1:
         return "needs one mark of Group, Count, Sum, Min, Max, Avg"
     (mark,) = marks

@@ -16,9 +16,10 @@ import msgspec
 
 from headwater.errors import HandlerContractError, MissingRow, ProjectionError
 from headwater.projections.sequences import SEVERAL, Happening, Sequences, only
-from headwater.read_models import EventHandler, ProjectionPlan
+from headwater.read_models import ProjectionPlan
 from headwater.read_store.checkpoints import Checkpoint, slice_of
 from headwater.read_store.tables import RowKey, Table, tables_of
+from headwater.row_handlers import EventHandler
 
 Rows = Mapping[RowKey, Any]
 """Rows by key as it is stored; ``None`` for a row that was deleted."""
@@ -49,7 +50,7 @@ class Folding:
         projection = plan.cls()
         self._steps: dict[type[Any], _Step] = {
             event: _Step(handler, handler.method.__get__(projection), self.table)
-            for event, handler in plan.handlers.items()
+            for event, (handler,) in plan.handlers.items()
         }
 
     def keys(self, facts: Iterable[Happening], owned: Owned | None = None) -> set[RowKey]:

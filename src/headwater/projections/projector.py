@@ -12,6 +12,7 @@ from typing import Any
 from headwater.errors import ProjectionError, StoreError
 from headwater.followers.consumer import Fault, Folded
 from headwater.followers.feed import Fact
+from headwater.projections.composer import Composer
 from headwater.projections.folding import Batch, Folding, Rows, owned_by
 from headwater.read_models import ProjectionPlan
 from headwater.read_store.checkpoints import Checkpoint
@@ -82,6 +83,6 @@ def _fault(batch: Batch, facts: Sequence[Fact]) -> Fault | None:
     return Fault(batch.failed_at, batch.error, batch.failed_key, event)
 
 
-def projectors(plans: Sequence[ProjectionPlan], read_store: ReadStore) -> list[Projector]:
+def projectors(plans: Sequence[ProjectionPlan], read_store: ReadStore) -> list[Projector | Composer]:
     """A projector for each projection of an application."""
-    return [Projector(plan, read_store) for plan in plans]
+    return [(Projector if plan.is_plain else Composer)(plan, read_store) for plan in plans]

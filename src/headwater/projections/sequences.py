@@ -13,8 +13,9 @@ import msgspec
 
 from headwater.event_store.protocol import RecordedEvent
 from headwater.messages import Event, Recorded, contract_of
-from headwater.read_models import EventHandler, ProjectionPlan, field_key
+from headwater.read_models import ProjectionPlan, key_fields
 from headwater.read_store.tables import RowKey, Table
+from headwater.row_handlers import EventHandler, field_key
 
 SEVERAL = (list, set, frozenset)
 """What a handler's ``key`` may return for several rows."""
@@ -54,10 +55,10 @@ class Sequences:
 
     def __init__(self, plan: ProjectionPlan, table: Table) -> None:
         self._table = table
-        self._handlers = plan.handlers
-        self._fields = plan.key_fields
+        self._handlers = {event: handler for event, (handler,) in plan.handlers.items()}
+        self._fields = key_fields(table.model)
         self._by_name: dict[str, EventHandler] = {}
-        for event, handler in plan.handlers.items():
+        for event, handler in self._handlers.items():
             contract = contract_of(event)
             self._by_name |= dict.fromkeys((contract.name, *contract.aliases), handler)
 

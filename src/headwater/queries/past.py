@@ -22,10 +22,11 @@ from headwater.clock import Clock
 from headwater.codec import Codec
 from headwater.errors import InvalidAsOf, ProjectionFailed, UnknownMessage
 from headwater.event_store.protocol import EventQuery, EventStore
+from headwater.followers.consumer import Consumer
 from headwater.followers.feed import facts_of
 from headwater.limits import DEFAULT_LIMITS, Limits
 from headwater.messages import Query, contract_of
-from headwater.projections import Projector, projectors
+from headwater.projections import projectors
 from headwater.queries.asker import answered
 from headwater.queries.asking import Answer, QueryPlan
 from headwater.read_models import ProjectionPlan
@@ -146,7 +147,7 @@ class Past:
 
 
 async def fold_until(
-    events: EventStore, codec: Codec, consumers: Sequence[Projector], rows: ReadStore, start: int, position: int
+    events: EventStore, codec: Codec, consumers: Sequence[Consumer], rows: ReadStore, start: int, position: int
 ) -> None:
     """Project the log from ``start`` up to ``position`` into a read store that nobody else fills.
 

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from headwater.errors import InvalidFilter
-from headwater.reports import Unit
+from headwater.figure_marks import Unit
 
 SECONDS_LENGTH = 19
 """How much of a stored time there is to the second."""

@@ -13,12 +13,12 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from headwater.errors import QueryError
+from headwater.figure_marks import Unit
 from headwater.read_store.buckets import Offsets, label_of
 from headwater.read_store.columns import Column, Stored
 from headwater.read_store.filters import Requirement
 from headwater.read_store.selection import rank
 from headwater.read_store.tables import Table
-from headwater.reports import Unit
 
 Kind: TypeAlias = Literal["count", "distinct", "sum", "min", "max"]
 MOST_GROUPS = 100_000

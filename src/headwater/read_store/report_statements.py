@@ -12,11 +12,11 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from headwater.figure_marks import Unit
 from headwater.read_store.buckets import LABEL_LENGTHS, SECONDS_LENGTH, ZULU, Offsets
 from headwater.read_store.columns import Stored
 from headwater.read_store.figures import MOST_GROUPS, Figure, GroupBy, Summary, Summed, refuse_many
 from headwater.read_store.statements import TableNames, filtering
-from headwater.reports import Unit
 
 Raw: TypeAlias = Sequence[Any]
 Finish: TypeAlias = Callable[[Raw], Any]

@@ -18,12 +18,13 @@ import msgspec
 
 from headwater.annotations import name_of
 from headwater.errors import ContractError, InvalidFilter, UnknownField
+from headwater.figure_marks import Avg, Count, Group, Max, Min, Sum
 from headwater.read_store.buckets import bucket_loader, offsets_of
 from headwater.read_store.columns import Column
 from headwater.read_store.figures import Figure, GroupBy, Summary, Summed
 from headwater.read_store.filters import Requirement
 from headwater.read_store.tables import Table
-from headwater.reports import Avg, Count, Group, Max, Min, ReportField, ReportRow, ReportShape, Sum, report_shape
+from headwater.reports import ReportField, ReportRow, ReportShape, report_shape
 
 MOST_ROWS = 10_000
 _MICROSECOND = timedelta(microseconds=1)

@@ -34,14 +34,15 @@ class Table:
     """Where the rows of a read model stand, for one version of the projection that fills them.
 
     ``names`` are all stored columns: those of the fields, then the hidden ones that Decimals are sorted by, then those
-    with the words of ``searched`` texts, in the ``language`` that they are searched in.
+    with the words of ``searched`` texts, in the ``language`` that they are searched in. The table is named after the
+    projection, and after the model too where that is not its ``sole`` one.
     """
 
-    def __init__(self, projection: str, version: int, model: type[ReadModel]) -> None:
+    def __init__(self, projection: str, version: int, model: type[ReadModel], *, sole: bool = True) -> None:
         self.projection = projection
         self.version = version
         self.model = model
-        self.name = _table_name(projection, version)
+        self.name = _table_name(projection if sole else f"{projection}_{model.__name__}", version)
         self.columns = columns_of(model)
         self.column = {column.name: column for column in self.columns}
         self.keys = tuple(column for column in self.columns if column.is_key)
@@ -105,7 +106,8 @@ class Table:
 
 def tables_of(plan: ProjectionPlan) -> tuple[Table, ...]:
     """The tables that a projection fills."""
-    return tuple(Table(plan.name, plan.version, model) for model in plan.models)
+    sole = len(plan.models) == 1
+    return tuple(Table(plan.name, plan.version, model, sole=sole) for model in plan.models)
 
 
 def _table_name(projection: str, version: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from headwater.errors import ContractError, WiringError
-from headwater.projections import Folding
+from headwater.projections import Composing
 from headwater.read_models import Projection, ProjectionPlan, ReadModel, projection_plan
 from headwater.read_store import Table
 from headwater.testing.differences import difference, listed
@@ -46,22 +46,34 @@ class RowScenario(msgspec.Struct, Generic[R], frozen=True):
 
     @property
     def rows(self) -> list[R]:
-        """The rows that follow, in the order of their keys.
+        """The rows that follow, model by model, in the order of their keys.
 
         Raises ``MissingRow`` and whatever else the projection raises, and ``ContractError`` for a row that is not the
         same after it was stored and read again.
         """
-        folding = Folding(self.plan)
+        folding = Composing(self.plan)
         batch = folding.fold(self.history.facts(self.plan.event_types), {})
         if batch.error is not None:
             raise batch.error
-        kept = {key: _same_again(folding.table, row) for key, row in batch.rows.items() if row is not None}
-        return [kept[key] for key in sorted(kept)]
+        summed = {
+            table: {key: row for key, row in rows.items() if not folding.sums[table].is_nothing(row)}
+            for table, rows in batch.added.items()
+        }
+        kept: list[R] = []
+        for table, rows in {**batch.rows, **summed}.items():
+            kept += [_same_again(table, rows[key]) for key in sorted(rows) if rows[key] is not None]
+        return kept
 
     def then_rows(self, *rows: R) -> RowScenario[R]:
         """Exactly these rows are there, in any order; none, if none is named. Raises ``AssertionError`` otherwise."""
         __tracebackhide__ = True
-        expected = sorted(rows, key=Folding(self.plan).table.row_key)
+        tables = Composing(self.plan).tables
+        expected = [
+            row
+            for table in tables
+            for row in sorted((row for row in rows if isinstance(row, table.model)), key=table.row_key)
+        ]
+        expected += [row for row in rows if not isinstance(row, self.plan.models)]
         actual = self.rows
         if expected != actual:
             shown = f"{difference(expected, actual)}\n  given:\n{listed(self.history.events)}"

@@ -21,7 +21,7 @@ from headwater.backends.postgres.row_pool import RowPool
 from headwater.backends.postgres.row_statements import RowStatements
 from headwater.backends.postgres.schema import Schema
 from headwater.errors import ContractChanged, StoreReadOnly
-from headwater.read_store.checkpoints import Checkpoint, Fleet, RangesRead, Regrant, Worker, fleet_of
+from headwater.read_store.checkpoints import Checkpoint, Fleet, RangesRead, Regrant, Worker, fleet_of, shares_of
 from headwater.read_store.parking import Discarded, Parked, Pause
 from headwater.read_store.protocol import Changes, TableChanges
 from headwater.read_store.tables import RowKey, Table
@@ -70,7 +70,8 @@ class RowWriter:
     async def _missing(self, connection: Connection) -> list[tuple[str, tuple[Any, ...]]]:
         """The statements that are left to run until all tables are there. Raises ``ContractChanged``."""
         statements = self._statements
-        there = {(row[0], row[1]) for row in await connection.fetch(statements["load_checkpoints"])}
+        ranges = shares_of(map(tuple, await connection.fetch(statements["load_checkpoints"])))
+        there = {(share.projection, share.version): share.checkpoint.position > 0 for share in ranges}
         shapes = {row[0]: row[3] for row in await connection.fetch(statements["load_projected_tables"])}
         indexes = [tuple(row) for row in await connection.fetch(statements["load_row_indexes"], statements.schema)]
         left: list[tuple[str, tuple[Any, ...]]] = []
@@ -79,10 +80,10 @@ class RowWriter:
                 left.append((statements["add_checkpoint"], (projection, version)))
         for sql in self._sql.values():
             table = sql.table
-            if table.name not in shapes:
+            if table.name not in shapes and not there.get((table.projection, table.version)):
                 facts = (table.name, table.projection, table.version, table.fingerprint)
                 left += [(sql.drop, ()), (sql.create, ()), (statements["add_projected_table"], facts)]
-            elif shapes[table.name] != table.fingerprint:
+            elif shapes.get(table.name) != table.fingerprint:  # or rows of before are missing in a table that is new
                 raise _changed(table)
             built = {name for owner, name in indexes if owner == sql.table.name}
             # An index changes no answer, so it needs no new version of the projection.

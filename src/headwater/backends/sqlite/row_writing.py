@@ -67,11 +67,12 @@ class RowWriter:
         self._sql = {table.name: TableSql(table) for table in tables}
         with self._transaction() as connection:
             for table in tables:
-                connection.execute(statement("add_checkpoint"), (table.projection, table.version))
+                place = (table.projection, table.version)
+                connection.execute(statement("add_checkpoint"), place)
                 found = connection.execute(statement("load_projected_table"), (table.name,)).get
-                if found is None:
+                if found is None and not connection.execute(statement("has_begun"), place).get:
                     self._make(connection, table)
-                elif found != table.fingerprint:
+                elif found != table.fingerprint:  # or rows of before are missing in a table that is new
                     raise _changed(table)
                 self._index(connection, table)
 

@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from headwater.errors import ContractError, InvalidFilter, QueryError, UnknownField
+from headwater.figure_marks import Avg, Count, Group, Max, Min, Sum
 from headwater.read_store import ReadStore
-from headwater.reports import Avg, Count, Group, Max, Min, ReportRow, Sum
+from headwater.reports import ReportRow
 from headwater.testing.conformance.read_backend import ReadBackend
 from headwater.testing.conformance.read_samples import ARTICLES, NOON, SEATS, Article, Level, Seat, put
 
