@@ -24,6 +24,8 @@ VERBS = {
     "projections": "List, watch, rebuild, pause or check an app's projections.",
     "parked": "See what projections have set aside, and let it go on.",
     "contracts": "Freeze the message contracts, or check that none broke.",
+    "export": "Write a log and its read models to files.",
+    "report": "Run SQL over a log and its read models.",
     "replicate": "Copy a log to another store, and keep it up to date.",
     "verify": "Check that a log is whole.",
     "doctor": "Check this machine and, if given, a log.",

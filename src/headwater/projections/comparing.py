@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from headwater.codec import Codec
-from headwater.errors import ProjectionFailed, StoreBusy
+from headwater.errors import ProjectionError, ProjectionFailed, StoreBusy
 from headwater.event_store.protocol import EventQuery, EventStore
 from headwater.followers.feed import Fact, facts_of
 from headwater.projections.projector import Projector
@@ -66,8 +66,12 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 async def compare(plan: ProjectionPlan, events: EventStore, rows: ReadStore, codec: Codec) -> Comparison:
     """Fold the log beside and compare. The projection may go on meanwhile: what moved is looked at again.
 
-    Raises ``ProjectionFailed`` where the log cannot be folded, ``StoreBusy`` if the same rows keep moving.
+    Raises ``ProjectionFailed`` where the log cannot be folded, ``StoreBusy`` if the same rows keep moving, and
+    ``ProjectionError`` for a projection of several models or of sums, which is not told apart row by row.
     """
+    if not plan.is_plain:
+        remedy = f"build it anew: headwater projections rebuild APP {plan.name}"
+        raise ProjectionError(f"{plan.name} is not folded row by row, so its rows cannot be compared", remedy=remedy)
     with TemporaryDirectory(prefix="headwater-diff-") as directory:
         async with open_read_store(f"sqlite:///{Path(directory, 'scratch.db')}") as scratch:
             beside = _Beside(plan, events, rows, codec, scratch)
@@ -88,7 +92,7 @@ class _Beside:
         self._scratch = scratch
         self._projector = Projector(plan, scratch)
         self._table: Table = self._projector.tables[0]
-        self._stored_in = rows.table_of(plan.model)
+        self._stored_in = rows.table_of(plan.models[0])
         self._reached: list[Checkpoint] = []
 
     # -- the rows as they should be
@@ -174,7 +178,7 @@ class _Beside:
 
     async def _chunks(self, store: ReadStore) -> AsyncIterator[tuple[list[RowKey], dict[RowKey, Any]]]:
         rows: dict[RowKey, Any] = {}
-        async for row in store.reader(self._plan.model).stream():
+        async for row in store.reader(self._plan.models[0]).stream():
             rows[self._table.row_key(row)] = row
             if len(rows) == _CHUNK:
                 yield list(rows), rows

@@ -12,8 +12,9 @@ import msgspec
 import pytest
 
 from headwater import App, Event, Key, Projection, ReadModel, Tag, on
-from headwater.errors import ContractChanged, MissingRow
+from headwater.errors import ContractChanged, MissingRow, ProjectionError
 from headwater.figure_marks import Avg, Count, Max, Min, Sum
+from headwater.projections.comparing import compare
 from headwater.read_models import AggregateProjection, projection_plan
 from headwater.row_handlers import Lookup
 from headwater.testing import scenario
@@ -301,3 +302,10 @@ def test_every_fault_of_such_a_projection_is_told():
         "CaseRow has no Count, Sum, Min or Max",
     ):
         assert words in told
+
+
+async def test_rows_of_several_models_are_not_compared_one_by_one():
+    """It is said, with what helps instead."""
+    async with desk_with(events(3, 20), "memory:") as desk:
+        with pytest.raises(ProjectionError, match="projections rebuild"):
+            await compare(projection_plan(Desk), desk.event_store, desk.read_store, desk.codec)
