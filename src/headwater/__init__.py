@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # what a type checker and an editor see; at run time the tabl
         NewEvent,
         Slice,
     )
-    from headwater.messages import Command, Event, Meta, Metadata, Query, Receipt, Recorded, Tag, contract
+    from headwater.messages import Cache, Command, Event, Meta, Metadata, Query, Receipt, Recorded, Tag, contract
     from headwater.queries.asking import Answer, answers
     from headwater.queries.listing import DetailQuery, Filter, ListQuery, Search, Sortable
     from headwater.read_models import Indexed, Join, Key, Page, PageRequest, Projection, ReadModel, Searchable, Sort, on
@@ -46,6 +46,7 @@ __all__ = [
     "AppendCondition",
     "Appended",
     "BlockingRuntime",
+    "Cache",
     "Clock",
     "Command",
     "ConcurrencyError",
@@ -107,6 +108,7 @@ _MODULE_OF = {
     "AppendCondition": "headwater.event_store.protocol",
     "Appended": "headwater.event_store.protocol",
     "BlockingRuntime": "headwater.runtime",
+    "Cache": "headwater.messages",
     "Clock": "headwater.clock",
     "Command": "headwater.messages",
     "ConcurrencyError": "headwater.errors",

@@ -47,6 +47,7 @@ class Served(msgspec.Struct, frozen=True):
     read_store: str | None = None
     role: Role = "all"
     patience_seconds: float = 30.0
+    shared_cache: str | None = None
 
     @property
     def options(self) -> HttpOptions:
@@ -59,7 +60,10 @@ async def serve_here(
 ) -> None:
     """Serve from this process until SIGINT or SIGTERM. Raises ``StoreError``, or a click error for the port."""
     with listening(host, port) as listener:
-        async with app.open(served.url, read_store=served.read_store, follow=served.role == "all") as runtime:
+        follow = served.role == "all"
+        async with app.open(
+            served.url, read_store=served.read_store, follow=follow, shared_cache=served.shared_cache
+        ) as runtime:
             await serve_runtime(screen, runtime, served.url, listener, served.options, access_log=access_log)
 
 
@@ -101,7 +105,7 @@ def worker() -> HttpDoor:
     served = msgspec.json.decode(os.environ[_SERVED], type=Served)
     app = load_app(os.environ[_APP])
     collect_seldom()
-    return create_app(app, served.url, served.options, read_store=served.read_store)
+    return create_app(app, served.url, served.options, read_store=served.read_store, shared_cache=served.shared_cache)
 
 
 async def try_stores(app: App, url: str, read_store: str | None) -> None:

@@ -92,15 +92,20 @@ def create_app(
     read_store: str | None = None,
     follow: bool | None = None,
     migrate: bool = True,
+    shared_cache: str | None = None,
 ) -> HttpDoor:
     """An application over HTTP that opens its own stores when the server starts.
 
-    ``url``, ``read_store``, ``follow`` and ``migrate`` are those of ``App.open``; unless said otherwise it follows in
-    the role ``all`` alone.
+    ``url``, ``read_store``, ``follow``, ``migrate`` and ``shared_cache`` are those of ``App.open``; unless said
+    otherwise it follows in the role ``all`` alone.
     """
     options = options or HttpOptions()
     follows = options.role == "all" if follow is None else follow
-    return HttpDoor(lambda: app.open(url, read_store=read_store, follow=follows, migrate=migrate), options)
+
+    def opened() -> AbstractAsyncContextManager[Runtime]:
+        return app.open(url, read_store=read_store, follow=follows, migrate=migrate, shared_cache=shared_cache)
+
+    return HttpDoor(opened, options)
 
 
 def asgi(runtime: Runtime, options: HttpOptions | None = None) -> HttpDoor:

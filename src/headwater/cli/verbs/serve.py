@@ -31,9 +31,15 @@ PORT_OPTION = click.option(
     help="What to serve: commands, queries, or both and run the projections.",
 )
 @PATIENCE_OPTION
+@click.option(
+    "--shared-cache",
+    metavar="URL",
+    envvar="HEADWATER_SHARED_CACHE",
+    help="A Valkey or Redis for answers that are kept.",
+)
 @click.option("--access-log", is_flag=True, help="Write a line for each request.")
 @verb
-def command(
+def command(  # noqa: PLR0913, PLR0917  each is an option of the command line
     screen: Screen,
     app: str,
     url: str | None,
@@ -43,6 +49,7 @@ def command(
     workers: int,
     role: Literal["command", "query", "all"],
     patience: float,
+    shared_cache: str | None,
     access_log: bool,  # noqa: FBT001  an option of the command line
 ) -> None:
     """Serve APP (module:attribute) over HTTP until it is stopped.
@@ -53,7 +60,7 @@ def command(
     from headwater.cli.serving import Served, serve_here, serve_in_processes
 
     loaded = load_app(app)
-    served = Served(log_url(loaded, url), read_store, role, patience)
+    served = Served(log_url(loaded, url), read_store, role, patience, shared_cache)
     if workers == 1:
         run_to_end(serve_here(screen, loaded, served, host=host, port=port, access_log=access_log))
     else:
