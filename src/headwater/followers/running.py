@@ -34,6 +34,7 @@ from headwater.read_store.tables import RowKey
 
 _LOG = logging.getLogger("headwater.followers")
 _BATCH = 1_000
+_TRIES_OF_THE_IMPATIENT = 2
 _FAREWELL_SECONDS = 2.0
 
 
@@ -41,13 +42,17 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
     """How often an event is tried, and how long to wait before each further try: doubled each time, with jitter.
 
     Then its sequence is parked, unless the projection has ``most_parked`` already: it then stops, because what fails
-    that often is wrong in itself.
+    that often is wrong in itself. With something parked, patience is short: the next one is tried twice.
     """
 
     attempts: int = 5
     first_seconds: float = 0.05
     longest_seconds: float = 5.0
     most_parked: int = 1_000
+
+    def tries(self, *, patient: bool) -> int:
+        """How often an event is tried."""
+        return self.attempts if patient else min(self.attempts, _TRIES_OF_THE_IMPATIENT)
 
     def seconds(self, attempt: int) -> float:
         """How long to wait after that many failures."""
@@ -281,7 +286,7 @@ class Runner:
         """Try the event again later, then go on without its sequence."""
         member.set_aside(fault)
         member.state = "retrying"
-        is_last = member.attempts >= self._retry.attempts
+        is_last = member.attempts >= self._retry.tries(patient=not member.skips)
         member.waiting = self._spawn(self._park(member, fault) if is_last else self._try_again(member))
 
     async def _park(self, member: Member, fault: Fault) -> None:

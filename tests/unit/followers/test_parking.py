@@ -187,6 +187,15 @@ async def test_too_many_parked_sequences_stop_the_projection():
         assert (status.state, status.parked, status.position) == ("failed", 3, 3)
 
 
+async def test_with_something_parked_patience_is_short():
+    """A fault of the code that many events meet must not hold up the others each time anew."""
+    async with bank(poisoned(BAD)) as desk:
+        await desk.append(*deposits(*((f"b{number}", BAD) for number in range(4)), ("a", 1)))
+        await desk.caught_up()
+        assert [each.attempts for each in await desk.follower.parking.listed()] == [QUICK.attempts, 2, 2, 2]
+        assert list(await desk.balances()) == ["a"]
+
+
 async def test_an_event_that_cannot_be_decoded_parks_the_row_it_names(rows):
     """Its key is read from the JSON, so that only that row stands still."""
     async with bank(Balances, rows=rows) as desk:
