@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from headwater import App
 from headwater.servicedesk.incident import Incident
-from headwater.servicedesk.incident_views import IncidentHistories, Incidents, find_incidents, get_incident
+from headwater.servicedesk.incident_views import FindIncidents, IncidentHistories, Incidents, get_incident
 from headwater.servicedesk.report_views import (
     GroupLoads,
     MonthVolumes,
@@ -28,7 +28,7 @@ app = App(
     # What is shown of incidents.
     Incidents,
     IncidentHistories,
-    find_incidents,
+    FindIncidents,
     get_incident,
     # What is counted.
     GroupLoads,

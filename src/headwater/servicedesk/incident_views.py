@@ -15,8 +15,22 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
-from headwater import Indexed, Key, Page, PageRequest, Projection, Query, Reader, ReadModel, Recorded, Sort, answers, on
-from headwater.read_store import Range
+from headwater import (
+    Indexed,
+    Key,
+    ListQuery,
+    Projection,
+    Query,
+    Range,
+    Reader,
+    ReadModel,
+    Recorded,
+    Search,
+    Searchable,
+    Sort,
+    answers,
+    on,
+)
 from headwater.servicedesk.incident_messages import (
     ChangeRecorded,
     Details,
@@ -43,11 +57,11 @@ from headwater.servicedesk.incident_messages import (
 class IncidentRow(ReadModel):
     """One incident as the list shows it. ``found_in`` is the status an imported incident was found in."""
 
-    incident_id: Annotated[str, Key()]
+    incident_id: Annotated[str, Key(), Searchable(2)]
     status: Annotated[Status, Indexed("opened_at")]
     group: Annotated[str | None, Indexed("opened_at")]
     person: str | None
-    caller: Annotated[str | None, Indexed("opened_at")]
+    caller: Annotated[str | None, Indexed("opened_at"), Searchable()]
     impact: int
     urgency: int
     priority: Annotated[int, Indexed()]
@@ -68,6 +82,8 @@ class IncidentRow(ReadModel):
 
 class Incidents(Projection[IncidentRow]):
     """Keeps the list."""
+
+    version = 2
 
     @on
     def opened(self, event: IncidentOpened | IncidentImported) -> IncidentRow:
@@ -173,32 +189,17 @@ def _saved(event: IncidentEvent, row: IncidentRow, **changes: object) -> Inciden
     )
 
 
-class FindIncidents(Query[Page[IncidentRow]]):
-    """Incidents, newest first. Filters left out do not restrict; the range of ``opened_at`` includes both ends."""
+class FindIncidents(ListQuery[IncidentRow]):
+    """Incidents, newest first. Filters left out do not restrict; a search looks for numbers and callers."""
 
     status: Status | None = None
     group: str | None = None
     priority: int | None = None
     caller: str | None = None
     made_sla: bool | None = None
-    opened_from: datetime | None = None
-    opened_to: datetime | None = None
+    opened_at: Range[datetime] | None = None
+    search: Annotated[str | None, Search()] = None
     sort: Sort = "-opened_at"
-    page: PageRequest = PageRequest(size=50)
-
-
-@answers
-async def find_incidents(query: FindIncidents, incidents: Reader[IncidentRow]) -> Page[IncidentRow]:
-    """One page of the list."""
-    found = incidents.where(
-        status=query.status,
-        group=query.group,
-        priority=query.priority,
-        caller=query.caller,
-        made_sla=query.made_sla,
-        opened_at=Range(query.opened_from, query.opened_to),
-    )
-    return await found.sort(query.sort).page(query.page)
 
 
 # -- one incident ------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from headwater import PageRequest
+from headwater import PageRequest, Range
 from headwater.servicedesk import app
 from headwater.servicedesk import incident_messages as said
 from headwater.servicedesk.incident_views import FindIncidents, GetIncident
@@ -59,7 +59,9 @@ async def test_incidents_are_found_by_what_they_are(desk):
     assert await found(group="g1", sort="opened_at") == ["INC1", "INC3"]
     assert await found(priority=2) == ["INC2"]
     assert await found(caller="c2", made_sla=True) == ["INC2"]
-    assert await found(opened_from=_at(2), opened_to=_at(3)) == ["INC3", "INC2"]
+    assert await found(opened_at=Range(_at(2), _at(3))) == ["INC3", "INC2"]
+    assert await found(search="c2") == ["INC3", "INC2"]
+    assert await found(search="inc*", sort="opened_at", group="g1") == ["INC1", "INC3"]
 
 
 async def test_incidents_come_in_pages(desk):
