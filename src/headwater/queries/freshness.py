@@ -44,6 +44,11 @@ class Basis(msgspec.Struct, frozen=True, array_like=True):
         """The position in the log that the answer includes at least; ``None`` if it was made from no rows."""
         return min((place.position for part in self.parts for place in part.standing), default=None)
 
+    @property
+    def is_anything(self) -> bool:
+        """Whether it may have been made from rows of any projection."""
+        return any(part.looked is None for part in self.parts)
+
     def reaches(self, position: int) -> bool:
         """Whether the answer includes the log up to there."""
         own = self.position
@@ -51,8 +56,12 @@ class Basis(msgspec.Struct, frozen=True, array_like=True):
 
     @staticmethod
     def of(projections: Iterable[str], standing: Standing, tracer: Tracer) -> Basis:
-        """The basis of an answer for which these projections were read when they stood there or further."""
-        return Basis(tuple(Part(name, standing.get(name, ()), tracer.looked(name)) for name in projections))
+        """The basis of an answer for which these projections were read when they stood there or further.
+
+        Who reads by SQL of his own may have read any projection.
+        """
+        names = standing if tracer.saw_everything else projections
+        return Basis(tuple(Part(name, standing.get(name, ()), tracer.looked(name)) for name in names))
 
 
 class Freshness:

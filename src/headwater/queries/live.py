@@ -48,6 +48,7 @@ class Streams:
         self._codec = codec
         self._streams: dict[Told, _Stream] = {}
         self._by_projection: dict[str, set[_Stream]] = {}
+        self._anywhere: set[_Stream] = set()  # those that may read any projection
         self._evaluations = 0
         self._closed = False
 
@@ -101,7 +102,7 @@ class Streams:
         if stream is None:
             if not self._streams:
                 self._freshness.progress.watch(self._moved)
-            stream = self._streams[told] = _Stream(told, question, query, self._freshness, self._codec, self._count)
+            stream = self._streams[told] = _Stream(told, question, query, self._freshness, self._codec, self._evaluated)
             for projection in question.projections:
                 self._by_projection.setdefault(projection, set()).add(stream)
             stream.start(lambda: self._end(stream))
@@ -113,16 +114,19 @@ class Streams:
             del self._streams[stream.told]
             for projection in stream.question.projections:
                 self._by_projection[projection].discard(stream)
+            self._anywhere.discard(stream)
             stream.stop()
             if not self._streams:
                 self._freshness.progress.unwatch(self._moved)
 
     def _moved(self, projection: str) -> None:
-        for stream in self._by_projection.get(projection, ()):
+        for stream in self._by_projection.get(projection, set[_Stream]()) | self._anywhere:
             stream.nudge()
 
-    def _count(self) -> None:
+    def _evaluated(self, stream: _Stream) -> None:
         self._evaluations += 1
+        if stream.basis.is_anything:
+            self._anywhere.add(stream)
 
 
 class _Stream:
@@ -135,7 +139,7 @@ class _Stream:
         query: Query[Any],
         freshness: Freshness,
         codec: Codec,
-        count: Callable[[], None],
+        evaluated: Callable[[_Stream], None],
     ) -> None:
         self.told = told
         self.question = question
@@ -143,9 +147,9 @@ class _Stream:
         self._query = query
         self._freshness = freshness
         self._codec = codec
-        self._count = count
+        self._evaluated = evaluated
         self._latest: Seen | None = None
-        self._basis = Basis()
+        self.basis = Basis()
         self._error: Exception | None = None
         self._finished = False
         self._news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -164,7 +168,7 @@ class _Stream:
 
     def changed_after(self, position: int) -> bool:
         """Whether what the latest answer was made from has changed after that position, as far as that can be told."""
-        return not self._freshness.unchanged_since(self._basis, position)
+        return not self._freshness.unchanged_since(self.basis, position)
 
     # -- for who runs it
 
@@ -194,23 +198,23 @@ class _Stream:
             while True:
                 await self._nudged.wait()
                 self._nudged.clear()
-                basis = self._freshness.carried(self._basis, await self._freshness.look())
+                basis = self._freshness.carried(self.basis, await self._freshness.look())
                 if basis is None:
                     await self._evaluate()
                 else:
-                    self._basis = basis
+                    self.basis = basis
         except Exception as error:  # noqa: BLE001  whatever it is, who watches must learn of it
             self.finish(error)
             ended()
 
     async def _evaluate(self) -> None:
         self._nudged.clear()
-        self._count()
-        value, self._basis = await self.question.traced(self._query)
-        self._freshness.keep_apart(self._basis)
+        value, self.basis = await self.question.traced(self._query)
+        self._evaluated(self)
+        self._freshness.keep_apart(self.basis)
         body = self._codec.encode(value)
         if self._latest is None or body != self._latest.body:
-            position, age_seconds = await self._freshness.at(self._basis.position)
+            position, age_seconds = await self._freshness.at(self.basis.position)
             number = 1 if self._latest is None else self._latest.number + 1
             self._latest = Seen(value, body, position, age_seconds, number)
             self._announce()

@@ -26,11 +26,11 @@ class Tracer:
     def __init__(self, rows: ReadStore) -> None:
         self._rows = rows
         self._keys: dict[Table, set[RowKey] | None] = {}
-        self._saw_everything = False
+        self.saw_everything = False
 
     def looked(self, projection: str) -> Looked | None:
         """Which tables and rows of that projection were read; ``None`` if that could be anything."""
-        if self._saw_everything:
+        if self.saw_everything:
             return None
         return {
             table.name: None if keys is None else frozenset(keys)
@@ -66,7 +66,7 @@ class Tracer:
         def read(*arguments: Any, **named: Any) -> Any:
             tables = list(_tables_in((*arguments, *named.values())))
             self._keys.update(dict.fromkeys(tables))
-            self._saw_everything = self._saw_everything or not tables
+            self.saw_everything = self.saw_everything or not tables
             return found(*arguments, **named)
 
         return read

@@ -13,10 +13,10 @@ from tests.askers import HANDLERS, CountEntries, FindBalances, GetBalance, asker
 
 from headwater.clock import Now
 from headwater.errors import InvalidCursor, QueryError
-from headwater.messages import Cache, Query
+from headwater.messages import Cache, Query, Recorded
 from headwater.queries.asker import Who
 from headwater.queries.asking import query_plan
-from headwater.read_models import PageRequest
+from headwater.read_models import PageRequest, on
 from headwater.read_store import Reader
 from headwater.testing import ControlledClock
 
@@ -63,6 +63,35 @@ async def test_the_same_question_is_answered_once():
         assert counted(desk) == (1, 1)
         assert await desk.asker.ask(FindBalances(least=6)) != second.value
         assert counted(desk) == (1, 2)
+
+
+class Fragile(Balances):
+    """Cannot fold one account, until it is mended."""
+
+    is_broken = True
+
+    @on
+    def deposited(self, recorded: Recorded[Deposited], row: Balance | None) -> Balance:
+        if recorded.event.account == "bad" and type(self).is_broken:
+            raise ValueError("broken")
+        return super().deposited(recorded, row)
+
+
+@pytest.mark.parametrize("rows", ["memory:", "sqlite"])
+async def test_a_parked_sequence_that_goes_on_ends_what_was_kept(rows, tmp_path, monkeypatch):
+    """It changes a row at a position where the projection stands already."""
+    store = f"sqlite:///{tmp_path}/rows.db" if rows == "sqlite" else rows
+    async with cached(projections=(Fragile, Entries), rows=store) as desk:
+        await desk.append(Deposited(account="bad", amount=1))
+        await desk.append(Deposited(account="a", amount=1))
+        await desk.caught_up()
+        for _ in range(2):
+            assert await desk.asker.ask(GetBalance(account="bad")) is None
+            assert len((await desk.asker.ask(FindBalances())).items) == 2
+        monkeypatch.setattr(Fragile, "is_broken", False)
+        assert await desk.follower.parking.retry("Fragile", "bad") is None
+        assert (await desk.asker.ask(GetBalance(account="bad"))).amount == 1
+        assert len((await desk.asker.ask(FindBalances())).items) == 3
 
 
 @pytest.mark.parametrize("rows", ["memory:", "sqlite"])

@@ -119,6 +119,25 @@ async def test_changes_elsewhere_cost_nothing():
         assert desk.asker.streams.stats.evaluations == 3
 
 
+class CountBySql(Query[int]):
+    pass
+
+
+async def count_by_sql(query: CountBySql, balances: Reader[Balance]) -> int:
+    ((count,),) = await balances._store.query("SELECT count(*) FROM entries_v1")
+    return count
+
+
+async def test_sql_of_ones_own_may_read_anything(tmp_path):
+    """So a change to any projection counts, also to one that the handler does not name."""
+    async with live(rows=f"sqlite:///{tmp_path}/rows.db") as desk:
+        desk.asker = asker_of(desk, count_by_sql, clock=ControlledClock())
+        async with watching(desk, CountBySql()) as answers:
+            assert (await anext(answers)).value == 2
+            await more(desk, Deposited(account="c", amount=1))
+            assert (await anext(answers)).value == 3
+
+
 async def test_what_is_the_same_as_before_is_not_told():
     """A change that the answer does not show."""
     async with live() as desk, watching(desk, FindBalances(least=6)) as answers:
