@@ -183,16 +183,20 @@ class _Together(Generic[T]):
     def __init__(self, ask: Callable[[], Awaitable[T]]) -> None:
         self._ask = ask
         self._current: asyncio.Future[None] | None = None
-        self._next: asyncio.Task[T] | None = None
+        self._waiting: list[asyncio.Future[T]] = []
+        self._next: asyncio.Task[None] | None = None
 
     async def ask(self) -> T:
         """The answer to a question that is put from now on."""
-        if self._current is None:
+        current = self._current
+        if current is None:
             return await self._put()
+        loop = asyncio.get_running_loop()
+        told: asyncio.Future[T] = loop.create_future()
+        self._waiting.append(told)
         if self._next is None:
-            self._next = asyncio.get_running_loop().create_task(self._put_after(self._current))
-            self._next.add_done_callback(seen)
-        return await asyncio.shield(self._next)
+            self._next = loop.create_task(self._put_for_others(current))
+        return await told
 
     async def _put(self) -> T:
         done = self._current = asyncio.get_running_loop().create_future()
@@ -203,10 +207,21 @@ class _Together(Generic[T]):
                 self._current = None
             done.set_result(None)
 
-    async def _put_after(self, current: asyncio.Future[None]) -> T:
+    async def _put_for_others(self, current: asyncio.Future[None]) -> None:
         await current
-        self._next = None
-        return await self._put()
+        waiting, self._waiting, self._next = self._waiting, [], None
+        try:
+            answer = await self._put()
+        except BaseException as error:
+            for told in waiting:
+                if not told.done():
+                    told.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
+            if not isinstance(error, Exception):
+                raise
+        else:
+            for told in waiting:
+                if not told.done():
+                    told.set_result(answer)
 
 
 def seen(task: asyncio.Task[Any]) -> None:
