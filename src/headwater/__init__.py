@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # what a type checker and an editor see; at run time the tabl
         NewEvent,
         Slice,
     )
+    from headwater.limits import Limits
     from headwater.messages import Cache, Command, Event, Meta, Metadata, Query, Receipt, Recorded, Tag, contract
     from headwater.queries.asking import Answer, answers
     from headwater.queries.listing import DetailQuery, Filter, ListQuery, Search, Sortable
@@ -64,6 +65,7 @@ __all__ = [
     "IsNull",
     "Join",
     "Key",
+    "Limits",
     "ListQuery",
     "Meta",
     "Metadata",
@@ -126,6 +128,7 @@ _MODULE_OF = {
     "IsNull": "headwater.read_store",
     "Join": "headwater.read_models",
     "Key": "headwater.read_models",
+    "Limits": "headwater.limits",
     "ListQuery": "headwater.queries.listing",
     "Meta": "headwater.messages",
     "Metadata": "headwater.messages",
