@@ -35,6 +35,8 @@ __all__ = ["EVENT_LOG_SCHEMA", "SqliteEventStore", "open_sqlite"]
 
 _PAGE = 1_000
 _POLL_SECONDS = 0.05
+_BYTES_BESIDES_DATA = 256
+"""What an event costs besides its data, counted as bytes, so that many small events are not taken for little."""
 
 
 async def open_sqlite(url: str, *, clock: Clock | None = None, migrate: bool = True) -> SqliteEventStore:
@@ -73,7 +75,7 @@ class SqliteEventStore:
         unknown: list[str] = []
         size = 0
         for event in events:
-            size += len(event.data)
+            size += len(event.data) + _BYTES_BESIDES_DATA
             unknown += [tag for tag in event.tags if tag not in known]
         if condition is not None:
             for item in condition.fail_if.items:
@@ -83,7 +85,7 @@ class SqliteEventStore:
 
     async def copy(self, events: Sequence[RecordedEvent]) -> int:
         """See ``Replica.copy``. One transaction for each call."""
-        head: int = await self._commits.submit(CopyEvents(events), sum(len(event.data) for event in events))
+        head: int = await self._commits.submit(CopyEvents(events), _size_of(events))
         return head
 
     async def read(
@@ -139,3 +141,7 @@ class SqliteEventStore:
     def _refuse_if_closed(self) -> None:
         if self._closed:
             raise closed()
+
+
+def _size_of(events: Sequence[RecordedEvent]) -> int:
+    return sum(len(event.data) + _BYTES_BESIDES_DATA for event in events)

@@ -36,12 +36,12 @@ class Pace:
         self._probe_at = now + _SECONDS_BETWEEN_PROBES
         return True
 
-    def flushed(self, seconds: float) -> None:
-        """Learn what a flush took, wherever it was waited for."""
+    def flushed(self, seconds: float, *, here: bool) -> None:
+        """Learn what a flush took. The thread's may be slow because it was large; a loop's are not."""
         self._last_seconds = seconds
         if seconds < _QUICK_SECONDS:
             self._slow = 0
-            return
-        self._slow += 1
-        if self._slow == _SLOW_IN_A_ROW:
-            self._probe_at = monotonic() + _SECONDS_BETWEEN_PROBES
+        elif here:
+            self._slow += 1
+            if self._slow == _SLOW_IN_A_ROW:
+                self._probe_at = monotonic() + _SECONDS_BETWEEN_PROBES

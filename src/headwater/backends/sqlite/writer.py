@@ -138,7 +138,7 @@ class Writer:
             committing = self.ledger is not None and self.ledger.committing
             self._drop()
             return [self._told(error, committing=committing) for _ in works]
-        self._pace.flushed(ledger.flush_seconds)
+        self._pace.flushed(ledger.flush_seconds, here=not patient)
         if self._checkpoints.committed(ledger.connection, ledger.wal_pages) and not patient:
             self._commits.wake_writer()
         return outcomes

@@ -187,7 +187,7 @@ async def test_slow_flushes_are_left_to_the_thread(tmp_path, monkeypatch):
     def attempt(self, works, *, patient):
         outcomes = real(self, works, patient=patient)
         seen.append((patient, threading.current_thread() is not threading.main_thread()))
-        self._pace.flushed(0.002 if len(seen) < 4 else 0.0001)
+        self._pace.flushed(0.002, here=not patient)
         return outcomes
 
     monkeypatch.setattr(writer.Writer, "_attempt", attempt)
@@ -197,6 +197,23 @@ async def test_slow_flushes_are_left_to_the_thread(tmp_path, monkeypatch):
         for _ in range(4):
             await store.append([event()])
     assert seen == [(False, False), *[(True, True)] * 3]
+
+
+async def test_much_at_once_is_left_to_the_thread(tmp_path, monkeypatch):
+    """Many events in one append, however small, or many bytes: no loop stands still for them."""
+    here = []
+    real = writer.Writer._attempt
+
+    def attempt(self, works, *, patient):
+        here.append(threading.current_thread() is threading.main_thread())
+        return real(self, works, patient=patient)
+
+    monkeypatch.setattr(writer.Writer, "_attempt", attempt)
+    async with open_store(f"sqlite:///{tmp_path / 'log.db'}") as store:
+        await store.append([event() for _ in range(3_000)])
+        await store.append([NewEvent("A", bytes(300_000))])
+        await store.append([event() for _ in range(30)])
+    assert here == [False, False, True]
 
 
 def test_loops_in_several_threads_share_one_store(tmp_path):
