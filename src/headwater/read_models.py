@@ -66,6 +66,7 @@ LARGEST_PAGE = 1_000
 RELEVANCE = "relevance"
 """What a searched row can be sorted by besides its fields."""
 _MOST_WEIGHTS = 4
+_TAKEN, _TAKEN_ENDS = ("row__number", "search__vector"), ("__order", "__search")
 _ON = "__on__"
 _ADDABLE = (int, float, Decimal, timedelta)
 _KEY_TYPES = (str, int, bool, bytes, UUID, date, datetime, Enum)
@@ -301,6 +302,9 @@ def _model_faults(model: type[ReadModel]) -> Iterator[str]:
 
 def _search_faults(model: str, listed: list[tuple[str, tuple[Any, ...], Any]]) -> Iterator[str]:
     found = {field: mark for field, marks, _ in listed for mark in marks if isinstance(mark, Searchable)}
+    for field, _, _ in listed:
+        if field in _TAKEN or field.endswith(_TAKEN_ENDS):
+            yield f"{model}.{field}: read stores keep a column of that name for themselves; call the field otherwise"
     for field, _, hint in listed:
         if field in found and [class_of(option) for option in options(hint)] != [str]:
             yield f"{model}.{field}: only text is searched by its words: Annotated[str, Searchable()]"
