@@ -23,7 +23,7 @@ from headwater.followers.consumer import Consumer
 from headwater.followers.feed import Fact, facts_of
 from headwater.followers.worker import this_worker
 from headwater.read_store.checkpoints import NOBODY, Checkpoint, Regrant, Share, slice_of
-from headwater.read_store.parking import Discarded, Parked, error_text, sequence_of
+from headwater.read_store.parking import Discarded, Parked, error_text, sequence_of, storable_text
 from headwater.read_store.protocol import Changes, ReadStore
 from headwater.read_store.tables import RowKey
 
@@ -146,8 +146,8 @@ class Parking:
                 error=parked.error,
                 epoch=claimed.epoch,
                 discarded_at=self._clock.now(),
-                discarded_by=by,
-                reason=reason,
+                discarded_by=storable_text(by),
+                reason=storable_text(reason),
             ),
         )
 

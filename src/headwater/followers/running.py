@@ -28,7 +28,7 @@ from headwater.followers.feed import Fact, after, facts_of
 from headwater.followers.groups import Group, Member, slices_of
 from headwater.followers.standing import Standing
 from headwater.read_store.checkpoints import slice_of
-from headwater.read_store.parking import Parked, alone, error_text, sequence_of
+from headwater.read_store.parking import Parked, error_text, sequence_at
 from headwater.read_store.protocol import Changes, ReadStore
 from headwater.read_store.tables import RowKey
 
@@ -295,7 +295,7 @@ class Runner:
         parked = Parked(
             projection=member.name,
             version=version,
-            sequence=alone(fault.position) if fault.key is None else sequence_of(fault.key),
+            sequence=sequence_at(fault.key, fault.position),
             position=fault.position,
             event=fault.event,
             error=error_text(fault.cause),

@@ -19,7 +19,7 @@ from headwater.read_store.tables import RowKey
 _ALONE = "@"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_LONGEST_ERROR = 2_000
+_LONGEST_TEXT = 2_000
 
 
 class Parked(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,9 +101,26 @@ def alone(position: int) -> str:
     return f"{_ALONE}{position}"
 
 
+def sequence_at(key: RowKey, position: int) -> str:
+    """The sequence of that row, or the event alone if there is no key, or one that no store could keep."""
+    try:
+        return alone(position) if key is None else sequence_of(key)
+    except (ValueError, OverflowError, TypeError):
+        return alone(position)
+
+
 def error_text(error: BaseException) -> str:
-    """What an event failed with, in a line that fits a table."""
-    return f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]
+    """What an event failed with, in a text that every store takes, whatever stands in the error."""
+    try:
+        told = str(error)
+    except Exception:  # noqa: BLE001  an error of the user, which cannot even say what it is
+        told = ""
+    return storable_text(f"{type(error).__name__}: {told}" if told else type(error).__name__)
+
+
+def storable_text(text: str) -> str:
+    """The text as every store takes it: not endless, without NUL, in Unicode."""
+    return text[:_LONGEST_TEXT].encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
 
 
 def parked_facts(parked: Parked) -> tuple[str, int, str, int, str, str, int, int]:

@@ -187,6 +187,70 @@ async def test_too_many_parked_sequences_stop_the_projection():
         assert (status.state, status.parked, status.position) == ("failed", 3, 3)
 
 
+class Unspeakable(Exception):
+    def __str__(self):
+        raise RuntimeError("not even that")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("nul \0 and \ud800"), "ValueError: nul \\0 and \\ud800"),
+        (Unspeakable(), "Unspeakable"),
+        (KeyError(), "KeyError"),
+        (ValueError("x" * 5_000), f"ValueError: {'x' * 1_988}"),
+    ],
+    ids=["nul", "unspeakable", "empty", "long"],
+)
+async def test_whatever_an_event_fails_with_can_be_stored(rows, error, told, caplog):
+    """An error that no table takes would stop everything that comes after it."""
+    caplog.set_level("CRITICAL", logger="headwater.followers")  # nor can such a text be sent between test processes
+
+    class Odd(Balances):
+        name = "Balances"
+
+        @on
+        def deposited(self, recorded: Recorded[Deposited], row: Balance | None) -> Balance:
+            if recorded.event.amount == BAD:
+                raise error
+            return super().deposited(recorded, row)
+
+    async with bank(Odd, rows=rows) as desk:
+        await desk.append(*STORY)
+        await desk.caught_up()
+        (parked,) = await desk.follower.parking.listed()
+        assert parked.error == told
+        assert await desk.follower.parking.discard("Balances", "b", reason="no \0", by="\udc80") is None
+        (record,) = await desk.follower.parking.discarded()
+        assert (record.reason, record.discarded_by) == ("no \\0", "\\udc80")
+
+
+@pytest.mark.parametrize(
+    "key", [1 << 80, "\ud800", 1.5, object()], ids=["large", "not Unicode", "fraction", "no value at all"]
+)
+async def test_a_key_that_no_store_takes_parks_the_event_alone(rows, key, caplog):
+    """There can be no such row, so that nothing else waits for it."""
+    caplog.set_level("CRITICAL", logger="headwater.followers")  # as above
+    if rows == "memory:":
+        pytest.skip("memory takes whatever it is given")
+
+    class Odd(Projection[Balance]):
+        name = "Balances"
+
+        @on(key=lambda event: key if event.amount == BAD else event.account)
+        def deposited(self, event: Deposited, row: Balance | None) -> Balance:
+            return Balance(account=key if event.amount == BAD else event.account, amount=event.amount)
+
+    async with bank(Odd, rows=rows) as desk:
+        await desk.append(*STORY)
+        await desk.caught_up()
+        assert {name: row.amount for name, row in (await desk.balances()).items() if name in "abc"} == {
+            "a": 3,
+            "b": 6,
+            "c": 5,
+        }
+
+
 async def test_with_something_parked_patience_is_short():
     """A fault of the code that many events meet must not hold up the others each time anew."""
     async with bank(poisoned(BAD)) as desk:
