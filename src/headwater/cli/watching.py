@@ -26,4 +26,4 @@ async def watched(screen: Screen, what: str, runtime: Runtime, names: Sequence[s
 async def _glance(runtime: Runtime, names: Sequence[str], head: int, moved: Callable[[int, int | None], None]) -> None:
     while True:
         await asyncio.sleep(_GLANCE_SECONDS)
-        moved(min(runtime.progress.position(names), head), head)
+        moved(min(runtime.progress.reached(names), head), head)

@@ -1,7 +1,7 @@
 """Following the log, alone or beside other processes.
 
-Read in this order: progress.py, journal.py, feed.py, consumer.py, groups.py, worker.py, sharing.py, standing.py,
-running.py, watching.py, follower.py.
+Read in this order: progress.py, journal.py, feed.py, consumer.py, groups.py, worker.py, sharing.py, serving.py,
+standing.py, running.py, holding.py, rebuilding.py, parking.py, watching.py, follower.py.
 """
 
 from __future__ import annotations

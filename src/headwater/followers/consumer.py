@@ -71,6 +71,10 @@ class Consumer(Protocol):
         """
         ...
 
+    def on(self, side: int) -> Consumer:
+        """The same, into the tables on that side."""
+        ...
+
     def fold_row(
         self, key: RowKey, facts: Sequence[Fact], rows: Mapping[RowKey, Any]
     ) -> tuple[Mapping[RowKey, Any], Fault | None]:
@@ -92,7 +96,8 @@ class ProjectionStatus(msgspec.Struct, frozen=True, kw_only=True):
     ``state`` is ``live``, ``catching-up``, ``retrying`` (an event failed and is tried again), ``failed`` (it was tried
     often enough; it stands still until it is rebuilt or the application is opened again), ``paused`` (by order) or
     ``stopped`` (nobody runs it). ``workers`` is how many processes share it, ``parked`` how many sequences it has set
-    aside, see ``Parked``.
+    aside, see ``Parked``. ``serving`` is the version that queries are answered from here, ``building`` how far rows are
+    that are built anew beside those.
     """
 
     name: str
@@ -104,3 +109,5 @@ class ProjectionStatus(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     workers: int = 0
     parked: int = 0
+    serving: int = 0
+    building: int | None = None

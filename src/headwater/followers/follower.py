@@ -1,6 +1,6 @@
 """The follower: this process's part in keeping consumers up to date, alone or beside other processes.
 
-Reads: sharing.py, standing.py, running.py. Read next: projections/projector.py.
+Reads: holding.py, rebuilding.py, watching.py. Read next: projections/projector.py.
 
 It announces itself, takes its share of each consumer's slices, and gives back what others should have. Nobody tells it
 to: it compares what should be with what it sees, again and again, so that it comes right after any failure. A range
@@ -15,28 +15,31 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from itertools import takewhile
+from time import monotonic
+
+import msgspec
 
 from headwater.clock import Clock, SystemClock
 from headwater.codec import Codec
 from headwater.errors import StoreClosed, StoreError, StoreReadOnly, UnknownMessage
 from headwater.event_store.protocol import EventStore
 from headwater.followers.consumer import Consumer, ProjectionStatus
-from headwater.followers.groups import Member
+from headwater.followers.holding import Holding
 from headwater.followers.parking import Parking
 from headwater.followers.progress import Progress
+from headwater.followers.rebuilding import Rebuilding
 from headwater.followers.running import Retry, Runner
-from headwater.followers.sharing import claims, live_workers, merged, releases
 from headwater.followers.standing import Standing, paused
 from headwater.followers.watching import Watcher
-from headwater.followers.worker import is_gone, this_worker
-from headwater.read_store.checkpoints import Checkpoint, Regrant, Share, Worker
-from headwater.read_store.parking import Pause, skips_of
+from headwater.followers.worker import this_worker
+from headwater.read_store.checkpoints import Worker
+from headwater.read_store.parking import Pause
 from headwater.read_store.protocol import ReadStore
 
 _LOG = logging.getLogger("headwater.followers")
 _UNSETTLED_SECONDS = 0.1
 _ROUND_SECONDS = 0.5
+_GLANCE_SECONDS = 0.05
 _RENEWALS = 3
 LEASE_SECONDS = 5.0
 
@@ -68,15 +71,19 @@ class Follower:
         self._consumers = {consumer.name: consumer for consumer in consumers}
         self._progress = progress
         self._lease_seconds = lease_seconds
-        self._standing = Standing(consumers, progress)
+        self._standing = Standing(consumers, progress, read_store.serve)
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
         types = frozenset(name for consumer in consumers for name in consumer.event_types)
         self._runner = Runner(
             event_store, read_store, codec, types, self._standing, retry or Retry(), self._wake.set, clock
         )
+        self._holding = Holding(read_store, self._consumers, self._standing, self._runner)
+        self._rebuilding = Rebuilding(read_store, self._standing, self._look, lease_seconds)
         self.parking = Parking(event_store, read_store, codec, self._consumers, clock)
-        self._worker = this_worker(self._standing.versions, follows=True)
+        self._worker = this_worker(self._standing.versions, follows=False)
+        self._is_announced = False
+        self._attending: asyncio.Task[None] | None = None
         self._shared: Mapping[str, int] = {}
         self._sharing: list[asyncio.Task[None]] = []
         self._watching: asyncio.Task[None] | None = None
@@ -91,9 +98,11 @@ class Follower:
     async def prepare(self) -> None:
         """Make room for the rows, find out where everybody stands. Raises ``ContractChanged``, ``StoreError``."""
         await self._rows.prepare([table for consumer in self._consumers.values() for table in consumer.tables])
-        await self._runner.identify()
-        await self._look()
+        is_other = await self._runner.identify()
+        fleet = await self._rows.fleet()
         head = await self._events.head()
+        await self._rebuilding.learn_versions(fleet, head=0 if is_other else head)
+        await self._look()
         for name in self._consumers:
             furthest = self._standing.furthest(name)
             if furthest > head:  # the log lost events that these rows include, at a power cut for example
@@ -124,16 +133,29 @@ class Follower:
 
         self._progress.learn_from(learn)
         self._watching = asyncio.create_task(watcher.run())
+        if not self._shared:
+            self._attending = asyncio.create_task(self._renew())
 
     async def stop(self) -> None:
         """Finish the batch, stop following, and hand over at once: what is committed is committed."""
         await self._stop_sharing()
-        await _cancelled(self._watching)
-        self._watching = None
+        await _cancelled(self._watching, self._attending)
+        self._watching = self._attending = None
+        if self._is_announced:
+            await self._leave()
 
     async def caught_up(self, position: int, timeout: float | None = None) -> None:
-        """Wait until all consumers include that position. Raises ``ProjectionBehind``, ``ProjectionFailed``."""
+        """Wait until all consumers include that position, in the version they have here.
+
+        Raises ``ProjectionBehind``, ``ProjectionFailed``.
+        """
+        began = monotonic()
         await self._progress.wait_for(self._consumers, position, timeout)
+        while switching := [name for name in self._consumers if self._standing.is_switching(name)]:
+            if timeout is not None and monotonic() - began > timeout:
+                raise self._progress.behind(switching, position)
+            await asyncio.sleep(_GLANCE_SECONDS)
+            await self._look_at_others()
 
     async def status(self) -> list[ProjectionStatus]:
         """How far each consumer is."""
@@ -175,13 +197,14 @@ class Follower:
         if name in (await self._rows.fleet()).paused:
             raise paused(name, self._standing.position(name))
         head = await self._events.head()
-        await self._rows.reset(name)
+        epoch = await self._rebuilding.begin(name)
         is_idle = not self._shared
         if is_idle:
             await self._share({name: consumer.version}, stand_in=True)
         else:
             await self._reconcile()
         try:
+            await self._rebuilding.switched(name, epoch)
             await self._progress.wait_for([name], head)
         finally:
             if is_idle:
@@ -191,9 +214,10 @@ class Follower:
 
     async def _share(self, versions: Mapping[str, int], *, stand_in: bool) -> None:
         """Announce this process as a worker on these consumers, and take what it should have."""
-        self._worker = this_worker(versions, follows=not stand_in)
+        self._worker = msgspec.structs.replace(self._worker, versions=dict(versions), follows=not stand_in)
         self._shared = versions
         await self._rows.announce(self._worker, self._lease_seconds)
+        self._is_announced = True
         await self._reconcile()
         self._sharing = [asyncio.create_task(self._renew()), asyncio.create_task(self._keep_sharing())]
         if self._watching is None:
@@ -202,20 +226,28 @@ class Follower:
     async def _stop_sharing(self) -> None:
         await _cancelled(*self._sharing)
         await self._runner.stop()
-        if self._shared:
-            self._shared = {}
-            try:
-                await self._rows.leave(self._worker.id)
-            except StoreError as error:  # its lease will end by itself
-                _LOG.debug("could not say goodbye: %s", error)
+        self._shared = {}
+        if self._is_announced:
+            await self._leave()
+
+    async def _leave(self) -> None:
+        self._is_announced = False
+        try:
+            await self._rows.leave(self._worker.id)
+        except StoreError as error:  # its lease will end by itself
+            _LOG.debug("could not say goodbye: %s", error)
 
     async def _renew(self) -> None:
-        """Say again and again that this process lives: one small transaction, whatever it holds."""
+        """Say again and again that this process lives: one small transaction, whatever it holds.
+
+        One that only watches says so, too: as long as it reads the rows of its version, these stay.
+        """
         while True:
             await asyncio.sleep(self._lease_seconds / _RENEWALS)
             try:
                 await self._rows.announce(self._worker, self._lease_seconds)
-            except StoreClosed:
+                self._is_announced = True
+            except (StoreClosed, StoreReadOnly):
                 return
             except StoreError as error:
                 _LOG.warning("the lease could not be renewed, trying again: %s", error)
@@ -250,102 +282,14 @@ class Follower:
         """One comparison, and what follows from it."""
         async with self._turn:
             await self._look()
-            await self._agree()
-            await self._move()
+            await self._holding.agree(self._worker.id)
+            if await self._holding.move(self._shared):
+                await self._look()
+            await self._rebuilding.tidy()
             for name in self._shared:
+                await self._rebuilding.switch(name)
                 if self._standing.position(name) >= await self._events.head():
                     await self._runner.retire(name)
-
-    async def _agree(self) -> None:
-        """Work on what this process holds, and on nothing else."""
-        for member in self._standing.members:
-            if self._standing.stored(member) is None or member.name in self._standing.fleet.paused:
-                await self._runner.dismiss(member)
-        mine = [share for share in self._standing.fleet.shares if share.checkpoint.owner == self._worker.id]
-        # Granted, although the answer did not arrive.
-        await self._work_on([(share, share.checkpoint) for share in mine if self._standing.member_of(share) is None])
-
-    async def _move(self) -> None:
-        """Give back what is too much, take what is free, join what belongs together."""
-        fleet = self._standing.fleet
-        me = self._worker.id
-        gone = [worker.id for worker in fleet.workers if worker.id != me and worker.is_live and is_gone(worker)]
-        live = live_workers(fleet, gone) | {me}
-        given = releases(fleet, me, self._shared, live)
-        for regrant in given:
-            await self._give_back(regrant)
-        united = await self._unite()
-        taken = await self._take(claims(fleet, me, self._shared, live))
-        if given or united or taken:
-            await self._look()
-
-    async def _give_back(self, regrant: Regrant) -> None:
-        """Release a range or its top, between two batches."""
-        member = self._standing.member_of(regrant.before[0])
-        if member is None:
-            return
-        if member.group is None:  # it waits to try an event again, or has given up: it begins anew with what it keeps
-            await member.withdraw()
-            kept = await self._regranted(member, regrant)
-            self._runner.admit([member] if kept else [])
-            return
-        async with member.at_rest():
-            if not await self._regranted(member, regrant):
-                member.part()
-
-    async def _regranted(self, member: Member, regrant: Regrant) -> bool:
-        """Store a regrant of a member's range; whether some of it is left to the member."""
-        (made,) = await self._rows.regrant([regrant])
-        kept = [each for each in made or () if each.owner == self._worker.id]
-        if kept:
-            member.checkpoint = kept[0]
-        else:
-            self._standing.drop(member)
-        return bool(kept)
-
-    async def _unite(self) -> bool:
-        """Make neighbouring ranges one that go through the log together, at the same place."""
-        is_done = False
-        for first, *others in _neighbours(self._standing.members):
-            async with first.at_rest():
-                level = [first, *takewhile(lambda each: _is_level(each, first), others)]  # noqa: B023  used at once
-                is_done |= len(level) > 1 and await self._united(level)
-        return is_done
-
-    async def _united(self, members: Sequence[Member]) -> bool:
-        shares = [Share(member.name, member.consumer.version, member.checkpoint) for member in members]
-        (made,) = await self._rows.regrant([merged(shares, self._worker.id)])
-        if made:
-            members[0].checkpoint = made[0]
-            for member in members[1:]:
-                members[0].join(member)
-                member.part()
-                self._standing.drop(member)
-        return bool(made)
-
-    async def _take(self, regrants: Sequence[Regrant]) -> bool:
-        """Claim ranges, and go through the log with those that were granted."""
-        made = await self._rows.regrant(regrants) if regrants else ()
-        granted = [
-            (regrant.before[0], each)
-            for regrant, parts in zip(regrants, made, strict=True)
-            for each in parts or ()
-            if each.owner == self._worker.id
-        ]
-        await self._work_on(granted)
-        return bool(granted)
-
-    async def _work_on(self, granted: Sequence[tuple[Share, Checkpoint]]) -> None:
-        """Go through the log with these ranges, leaving out what is parked now that they are granted."""
-        wanted = [(share, at) for share, at in granted if share.projection not in self._standing.fleet.paused]
-        parked = await self._rows.parked() if wanted else ()
-        members = [
-            Member(self._consumers[share.projection], at, skips_of(parked, share.projection, share.version))
-            for share, at in wanted
-        ]
-        for member in members:
-            self._standing.add(member)
-        self._runner.admit(members)
 
 
 async def _cancelled(*tasks: asyncio.Task[None] | None) -> None:
@@ -354,23 +298,3 @@ async def _cancelled(*tasks: asyncio.Task[None] | None) -> None:
     for task in filter(None, tasks):
         with suppress(asyncio.CancelledError):
             await task
-
-
-def _neighbours(members: Sequence[Member]) -> list[list[Member]]:
-    """Ranges of one consumer and epoch, of which each begins where the one before it ends."""
-    found: list[list[Member]] = []
-    for member in sorted(members, key=lambda each: (each.name, each.checkpoint.epoch, each.checkpoint.low)):
-        if found and _touch(found[-1][-1], member):
-            found[-1].append(member)
-        else:
-            found.append([member])
-    return found
-
-
-def _touch(lower: Member, upper: Member) -> bool:
-    one, other = lower.checkpoint, upper.checkpoint
-    return (lower.name, one.epoch, one.high + 1) == (upper.name, other.epoch, other.low)
-
-
-def _is_level(one: Member, other: Member) -> bool:
-    return one.group is not None and one.group is other.group and one.position == other.position

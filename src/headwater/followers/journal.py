@@ -37,7 +37,7 @@ class Journal:
             trail.position = each.position
             for part in each.tables:
                 if part.puts or part.deletes:
-                    trail.note(part, each.position, keyed=part.table.name in self._keyed)
+                    trail.note(part, each.position, keyed=part.table.identity in self._keyed)
 
     def touched(self, projection: str, since: Checkpoint, until: Checkpoint, looked: Looked) -> bool | None:
         """Whether what was looked at changed after ``since``, up to ``until``; ``None`` if the journal cannot tell.
@@ -96,7 +96,7 @@ class _Trail:
         return found
 
     def note(self, part: TableChanges, position: int, *, keyed: bool) -> None:
-        trail = self.table(part.table.name)
+        trail = self.table(part.table.identity)
         trail.changed_at = position
         if keyed:
             trail.note([*map(part.table.key_of, part.puts), *part.deletes], position)

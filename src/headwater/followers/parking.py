@@ -78,6 +78,7 @@ class Parking:
         await self._rows.announce(worker, _LEASE_SECONDS)
         try:
             for _ in range(_TRIES):
+                consumer = consumer.on(await self._side(consumer))
                 parked = await self._find(consumer, sequence)
                 run = _Rerun(self._events, self._rows, self._codec, consumer, parked)
                 await run.begin(skip=bool(reason))
@@ -112,6 +113,10 @@ class Parking:
         raise NotParked(
             f"{consumer.name} has no parked sequence {sequence}", projection=consumer.name, sequence=sequence
         )
+
+    async def _side(self, consumer: Consumer) -> int:
+        """In which of its tables the rows stand that are served."""
+        return (await self._rows.checkpoints())[consumer.name].side
 
     async def _share(self, consumer: Consumer, key: RowKey) -> Share:
         """The range that the row of that key is in; for a key that nobody knows, the first one."""

@@ -6,7 +6,7 @@ A waiter costs one future: it is woken by the commit that reaches its position, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from heapq import heappop, heappush
 from itertools import count
 
@@ -24,6 +24,10 @@ class Progress:
         self._failures: dict[str, ProjectionError] = {}
         self._waiting: dict[str, list[_Waiting]] = {}
         self._turn = count()
+        self.building: dict[str, int] = {}
+        """Up to where rows include the log that are being built, and are not read yet."""
+        self.unready: dict[str, int] = {}
+        """Up to where a follower must come before its rows can be read at all."""
         self._waiters = 0
         self._somebody = asyncio.Event()
         self._look: Callable[[], Awaitable[None]] | None = None
@@ -77,6 +81,15 @@ class Progress:
         """Up to which position all of them include the log; 0 for no names."""
         return min(map(self._positions.__getitem__, names), default=0)
 
+    def reached(self, names: Iterable[str]) -> int:
+        """Like ``position``, of the rows that are being built where there are any."""
+        return min((self.building.get(name, self._positions.get(name, 0)) for name in names), default=0)
+
+    def wanted(self, names: Iterable[str], position: int | None) -> int | None:
+        """What to wait for before these can be read: that position, or more if one is not ready yet."""
+        goals = [self.unready[name] for name in names if name in self.unready] if self.unready else []
+        return max((*goals, position or 0)) if goals else position
+
     def failure(self, name: str) -> ProjectionError | None:
         """Why that follower has stopped, if it has."""
         return self._failures.get(name)
@@ -94,7 +107,7 @@ class Progress:
                 for name in behind:
                     await self._wait_for_one(name, position)
         except TimeoutError:
-            raise self._behind(behind, position) from None
+            raise self.behind(behind, position) from None
 
     async def _wait_for_one(self, name: str, position: int) -> None:
         while self._positions.get(name, 0) < position:
@@ -123,11 +136,15 @@ class Progress:
         if waiting and future.cancelled() and sum(f.cancelled() for _, _, f in waiting) * 2 > len(waiting):
             self._waiting[name] = sorted(entry for entry in waiting if not entry[2].cancelled())
 
-    def _behind(self, names: list[str], wanted: int) -> ProjectionBehind:
+    def behind(self, names: Sequence[str], wanted: int) -> ProjectionBehind:
+        """The error that says how far the hindmost of them is."""
         slowest = min(names, key=lambda name: self._positions.get(name, 0))
         reached = self._positions.get(slowest, 0)
+        what = f"{slowest} is at position {reached}, {wanted - reached} behind the wanted {wanted}"
+        if slowest in self.building:
+            what += f"; it is being built, and has come to {self.building[slowest]}"
         return ProjectionBehind(
-            f"{slowest} is at position {reached}, {wanted - reached} behind the wanted {wanted}",
+            what,
             projection=slowest,
             wanted=wanted,
             reached=reached,

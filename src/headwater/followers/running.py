@@ -36,6 +36,7 @@ _LOG = logging.getLogger("headwater.followers")
 _BATCH = 1_000
 _TRIES_OF_THE_IMPATIENT = 2
 _FAREWELL_SECONDS = 2.0
+_RETIRE_AGAIN_SECONDS = 5.0
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +83,7 @@ class Runner:
         self._lost = lost
         self._clock = clock
         self._live: Group | None = None
-        self._retired: set[str] = set()
+        self._retire_at: dict[str, float] = {}
         self._log = b""
         self.tasks: set[asyncio.Task[None]] = set()
 
@@ -268,7 +269,7 @@ class Runner:
         member.reach(folded.changes)
         if folded.fault is None:
             member.settle(live=member.group is self._live)
-        if member.name not in self._retired and self._standing.position(member.name) >= await self._events.head():
+        if self._standing.others(member.name) and self._standing.position(member.name) >= await self._events.head():
             await self.retire(member.name)
         self._standing.tell(member.name)
         if folded.fault is not None:
@@ -276,8 +277,11 @@ class Runner:
 
     async def retire(self, name: str) -> None:
         """Once a projection has caught up, what older versions left behind goes, unless a process still uses it."""
-        if name not in self._retired and self._standing.is_alone_in_version(name):
-            self._retired.add(name)
+        now = asyncio.get_running_loop().time()
+        if not self._standing.others(name) or now < self._retire_at.get(name, now):
+            return
+        if self._standing.is_alone_in_version(name):
+            self._retire_at[name] = now + _RETIRE_AGAIN_SECONDS  # they may come back, or this role may not drop them
             await self._rows.retire(name)
 
     # -- faults
@@ -287,6 +291,9 @@ class Runner:
         member.set_aside(fault)
         member.state = "retrying"
         is_last = member.attempts >= self._retry.tries(patient=not member.skips)
+        if is_last and self._standing.is_beside(member):  # better no new rows than rows that lack something
+            self._give_up(member, fault, 0)
+            return
         member.waiting = self._spawn(self._park(member, fault) if is_last else self._try_again(member))
 
     async def _park(self, member: Member, fault: Fault) -> None:

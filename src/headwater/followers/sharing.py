@@ -73,8 +73,10 @@ def _projections(
     """
     for name, version in versions.items():
         able = {w.id for w in fleet.workers if w.id in live and w.follows and w.versions.get(name) == version}
-        shares = [share for share in fleet.shares if (share.projection, share.version) == (name, version)]
-        yield shares, -(-SLICES // max(1, len(able))) if me in able or not able else 0
+        fair = -(-SLICES // max(1, len(able))) if me in able or not able else 0
+        own = [share for share in fleet.shares if (share.projection, share.version) == (name, version)]
+        for epoch in sorted({share.checkpoint.epoch for share in own}):  # two, while one is built beside
+            yield [share for share in own if share.checkpoint.epoch == epoch], fair
 
 
 def _touches(free: Checkpoint, mine: Sequence[Checkpoint]) -> bool:

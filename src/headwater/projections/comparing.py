@@ -19,7 +19,7 @@ from headwater.event_store.protocol import EventQuery, EventStore
 from headwater.followers.feed import Fact, facts_of
 from headwater.projections.projector import Projector
 from headwater.read_models import ProjectionPlan
-from headwater.read_store.checkpoints import Checkpoint, Regrant, slice_of
+from headwater.read_store.checkpoints import Checkpoint, Regrant, served, slice_of
 from headwater.read_store.opening import open_read_store
 from headwater.read_store.parking import NOTHING_SKIPPED, Discarded, Parked, Skips, sequence_of, shown, skipping
 from headwater.read_store.protocol import ReadStore
@@ -137,7 +137,9 @@ class _Beside:
     async def _ranges(self) -> list[Checkpoint]:
         name, version = self._plan.name, self._plan.version
         shares = (await self._rows.fleet()).shares
-        return [share.checkpoint for share in shares if (share.projection, share.version) == (name, version)]
+        found = served(share.checkpoint for share in shares if (share.projection, share.version) == (name, version))
+        self._stored_in = self._stored_in.on(found[0].side)
+        return found
 
     async def _left_out(self) -> _LeftOut:
         place = (self._plan.name, self._plan.version)

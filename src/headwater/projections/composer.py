@@ -22,13 +22,19 @@ from headwater.read_store.tables import RowKey, Table
 class Composer:
     """Turns batches of events into changes of a projection's rows. See ``Consumer``."""
 
-    def __init__(self, plan: ProjectionPlan, read_store: ReadStore) -> None:
+    def __init__(self, plan: ProjectionPlan, read_store: ReadStore, side: int = 0) -> None:
         self.name = plan.name
         self.version = plan.version
         self.event_types = plan.event_types
-        self._composing = Composing(plan)
+        self._plan = plan
+        self._side = side
+        self._composing = Composing(plan, side)
         self._rows = read_store
         self.tables: tuple[Table, ...] = self._composing.tables
+
+    def on(self, side: int) -> Composer:
+        """See ``Consumer.on``."""
+        return self if side == self._side else Composer(self._plan, self._rows, side)
 
     async def fold(
         self, facts: Sequence[Fact], start: Checkpoint, position: int, skips: Skips = NOTHING_SKIPPED

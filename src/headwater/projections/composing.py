@@ -38,8 +38,8 @@ class Composed(msgspec.Struct, frozen=True):
 class Composing:
     """How one projection folds events into rows of its ``tables``; ``sums`` are those that it adds to."""
 
-    def __init__(self, plan: ProjectionPlan) -> None:
-        self.tables = tables_of(plan)
+    def __init__(self, plan: ProjectionPlan, side: int = 0) -> None:
+        self.tables = tables_of(plan, side)
         by_model = {table.model: table for table in self.tables}
         self.sums = {by_model[model]: Adding(by_model[model]) for model in plan.models if model in plan.sums}
         self._types = plan.event_types

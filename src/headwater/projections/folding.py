@@ -43,8 +43,8 @@ class Batch(msgspec.Struct, frozen=True):
 class Folding:
     """How one projection folds events into rows."""
 
-    def __init__(self, plan: ProjectionPlan) -> None:
-        (self.table,) = tables_of(plan)
+    def __init__(self, plan: ProjectionPlan, side: int = 0) -> None:
+        (self.table,) = tables_of(plan, side)
         self.sequences = Sequences(plan, self.table)
         self._types = plan.event_types
         projection = plan.cls()

@@ -24,13 +24,19 @@ from headwater.read_store.tables import RowKey, Table
 class Projector:
     """Turns batches of events into changes of a projection's rows. See ``Consumer``."""
 
-    def __init__(self, plan: ProjectionPlan, read_store: ReadStore) -> None:
+    def __init__(self, plan: ProjectionPlan, read_store: ReadStore, side: int = 0) -> None:
         self.name = plan.name
         self.version = plan.version
         self.event_types = plan.event_types
-        self._folding = Folding(plan)
+        self._plan = plan
+        self._side = side
+        self._folding = Folding(plan, side)
         self._rows = read_store
         self.tables: tuple[Table, ...] = (self._folding.table,)
+
+    def on(self, side: int) -> Projector:
+        """See ``Consumer.on``."""
+        return self if side == self._side else Projector(self._plan, self._rows, side)
 
     async def fold(
         self, facts: Sequence[Fact], start: Checkpoint, position: int, skips: Skips = NOTHING_SKIPPED

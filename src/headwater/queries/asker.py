@@ -84,7 +84,7 @@ class Asker:
     ) -> T:
         """The value alone, see ``answer``: cheaper, because nobody looks how old it is."""
         call = self._calls.get(type(query)) or self._call(query)
-        if after is not None or max_staleness is not None:
+        if after is not None or max_staleness is not None or self._fresh.progress.unready:
             await self._fresh.wait(call.projections, after, max_staleness, timeout)
         if call.rules is None:
             return cast("T", await call.run(query))

@@ -85,6 +85,7 @@ class Freshness:
 
         Raises ``ProjectionBehind`` after ``timeout`` seconds, ``ProjectionFailed`` if one has stopped short of it.
         """
+        after = self.progress.wanted(projections, after)
         if after is not None:
             await self.progress.wait_for(projections, after, timeout)
         if max_staleness is not None:

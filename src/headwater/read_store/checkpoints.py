@@ -27,6 +27,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
     ``epoch`` grows when they are built anew, ``changed_at`` is the last position at which a commit changed one of them.
     ``owner`` is the worker that holds the range (empty: nobody), ``token`` tells one grant of it from all others.
+    ``side`` says in which of a projection's two tables the rows stand: one may be built anew while the other is read.
     """
 
     position: int
@@ -36,6 +37,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     high: int = LAST_SLICE
     token: int = 0
     owner: str = NOBODY
+    side: int = 0
 
     @property
     def slices(self) -> int:
@@ -120,15 +122,39 @@ def regranted(regrant: Regrant, stored: Iterable[Checkpoint]) -> tuple[Checkpoin
         return None
     token, changed_at = max(each.token for each in now) + 1, max(each.changed_at for each in now)
     return tuple(
-        Checkpoint(now[0].position, now[0].epoch, changed_at, low, high, token, owner)
+        Checkpoint(now[0].position, now[0].epoch, changed_at, low, high, token, owner, now[0].side)
         for low, high, owner in regrant.after
     )
 
 
 def anew(stored: Iterable[Checkpoint]) -> Checkpoint:
-    """Where a projection stands that is begun again: one range that nobody holds, in a new epoch."""
+    """Where a projection stands that is begun again in its place: one range that nobody holds, in a new epoch."""
     known = list(stored)
-    return Checkpoint(0, max(each.epoch for each in known) + 1, token=max(each.token for each in known) + 1)
+    token = max(each.token for each in known) + 1
+    return Checkpoint(0, max(each.epoch for each in known) + 1, token=token, side=served(known)[0].side)
+
+
+def served(stored: Iterable[Checkpoint]) -> list[Checkpoint]:
+    """Of one version's ranges those whose rows are read: the older epoch, while a newer one is built beside."""
+    known = list(stored)
+    epoch = min((each.epoch for each in known), default=0)
+    return [each for each in known if each.epoch == epoch]
+
+
+def beside(stored: Iterable[Checkpoint]) -> Checkpoint | None:
+    """Where building beside begins: in the other table; ``None`` if that is under way already."""
+    known = list(stored)
+    if len({each.epoch for each in known}) > 1:
+        return None
+    return Checkpoint(0, known[0].epoch + 1, side=1 - known[0].side)
+
+
+def is_overtaken(stored: Iterable[Checkpoint]) -> bool:
+    """Whether what is built beside is no less far than what it is to replace."""
+    known = list(stored)
+    old = served(known)
+    new = [each.position for each in known if each.epoch > old[0].epoch]
+    return bool(new) and min(new) >= min(each.position for each in old)
 
 
 def overall(checkpoints: Sequence[Checkpoint]) -> Checkpoint:
@@ -139,32 +165,48 @@ def overall(checkpoints: Sequence[Checkpoint]) -> Checkpoint:
         min(each.position for each in checkpoints),
         max(each.epoch for each in checkpoints),
         max(each.changed_at for each in checkpoints),
+        side=checkpoints[0].side,
     )
 
 
-def ranges_of(shares: Iterable[Share], versions: Mapping[str, int]) -> dict[str, tuple[Checkpoint, ...]]:
-    """The ranges of each projection in that version, from the lowest slice on."""
+def ranges_of(
+    shares: Iterable[Share], versions: Mapping[str, int], sides: Mapping[str, int] | None = None
+) -> dict[str, tuple[Checkpoint, ...]]:
+    """The ranges of each projection in that version, from the lowest slice on: those on that side, or those to read."""
     found: dict[str, list[Checkpoint]] = {}
     for share in shares:
-        if versions.get(share.projection) == share.version:
-            found.setdefault(share.projection, []).append(share.checkpoint)
-    return {name: tuple(sorted(each, key=lambda one: one.low)) for name, each in found.items()}
+        name, at = share.projection, share.checkpoint
+        if versions.get(name) == share.version and (not sides or sides.get(name, at.side) == at.side):
+            found.setdefault(name, []).append(at)
+    return {name: tuple(sorted(served(each), key=lambda one: one.low)) for name, each in found.items()}
 
 
 class RangesRead:
-    """Rows of checkpoints, in the order of a database's columns, as ranges: made anew only when they are others."""
+    """The ranges whose rows a store's readers read: made anew from a database's rows only when these are others."""
 
     def __init__(self) -> None:
         self._rows: Sequence[Sequence[Any]] = ()
-        self._versions: Mapping[str, int] = {}
+        self._versions: dict[str, int] = {}
+        self._sides: dict[str, int] = {}
         self._made: Mapping[str, tuple[Checkpoint, ...]] = {}
 
-    def of(self, rows: Sequence[Sequence[Any]], versions: Mapping[str, int]) -> Mapping[str, tuple[Checkpoint, ...]]:
-        """See ``ReadStore.ranges``."""
-        if rows != self._rows or versions != self._versions:
-            self._rows, self._versions = rows, versions
-            self._made = ranges_of(shares_of(rows), versions)
+    def prepare(self, versions: Mapping[str, int]) -> None:
+        """These versions are read, until something else is said."""
+        self._rows, self._versions, self._sides = (), dict(versions), {}
+
+    def serve(self, projection: str, version: int, side: int) -> None:
+        """See ``ReadStore.serve``."""
+        self._rows, self._versions[projection], self._sides[projection] = (), version, side
+
+    def of(self, rows: Sequence[Sequence[Any]]) -> Mapping[str, tuple[Checkpoint, ...]]:
+        """See ``ReadStore.ranges``; the rows of checkpoints are in the order of the columns."""
+        if rows != self._rows:
+            self._rows, self._made = rows, self.among(shares_of(rows))
         return self._made
+
+    def among(self, shares: Iterable[Share]) -> Mapping[str, tuple[Checkpoint, ...]]:
+        """Those among all ranges."""
+        return ranges_of(shares, self._versions, self._sides)
 
 
 def standing(ranges: Mapping[str, Sequence[Checkpoint]]) -> dict[str, Checkpoint]:
@@ -188,11 +230,11 @@ def worker_facts(worker: Worker) -> tuple[str, str, int, str, bool, str]:
     return worker.id, worker.host, worker.pid, worker.started, worker.follows, versions
 
 
-def range_facts(share: Share) -> tuple[str, int, int, int, int, int, int, str, int]:
+def range_facts(share: Share) -> tuple[str, int, int, int, int, int, int, str, int, int]:
     """A range as the values of its row."""
     at = share.checkpoint
     place = (share.projection, share.version, at.epoch, at.low, at.high)
-    return (*place, at.position, at.changed_at, at.owner, at.token)
+    return (*place, at.position, at.changed_at, at.owner, at.token, at.side)
 
 
 def _worker(row: Sequence[Any]) -> Worker:

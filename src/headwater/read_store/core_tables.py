@@ -149,7 +149,7 @@ def core_table(table: Table, face: SqlFace) -> sa.Table:
         for each in table.columns
         if each.order is not None
     ]
-    return sa.Table(face.name_of(table.name), sa.MetaData(schema=face.schema), *columns)
+    return sa.Table(face.name_of(table.stored_name), sa.MetaData(schema=face.schema), *columns)
 
 
 def _type_of(column: Column) -> sa.types.TypeEngine[Any]:

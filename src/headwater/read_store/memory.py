@@ -19,11 +19,16 @@ from headwater.read_store.checkpoints import (
     NOBODY,
     Checkpoint,
     Fleet,
+    RangesRead,
     Regrant,
     Share,
     Worker,
     anew,
+    beside,
+    is_overtaken,
+    ranges_of,
     regranted,
+    served,
     standing,
 )
 from headwater.read_store.columns import Stored
@@ -51,6 +56,8 @@ class MemoryReadStore:
         self._shelf = Shelf()
         self._rows: dict[str, dict[RowKey, Values]] = {}
         self._versions: dict[str, int] = {}
+        self._shapes: dict[str, str] = {}
+        self._served = RangesRead()
         self._ranges: dict[tuple[str, int], list[Checkpoint]] = {}
         self._workers: dict[str, tuple[Worker, float]] = {}
         self._parked: dict[tuple[str, int, str], Parked] = {}
@@ -65,8 +72,12 @@ class MemoryReadStore:
         """See ``ReadStore.prepare``. Nothing is left from before, so nothing can have another shape."""
         self._shelf.fill(tables)
         self._versions = {table.projection: table.version for table in tables}
+        self._served.prepare(self._versions)
         for table in tables:
-            self._rows.setdefault(table.name, {})
+            table.stored_name = table.name
+            for side in (0, 1):
+                self._rows.setdefault(table.on(side).name, {})
+            self._shapes[table.name] = table.fingerprint
             self._ranges.setdefault((table.projection, table.version), [Checkpoint(0, 1)])
 
     async def identify(self, log: bytes) -> bool:
@@ -79,12 +90,12 @@ class MemoryReadStore:
 
     async def checkpoints(self) -> Mapping[str, Checkpoint]:
         """See ``ReadStore.checkpoints``."""
-        return standing(await self.ranges())
+        return standing(ranges_of((await self.fleet()).shares, self._versions))
 
     async def ranges(self) -> Mapping[str, tuple[Checkpoint, ...]]:
         """See ``ReadStore.ranges``."""
         self._refuse_if_closed()
-        return {name: tuple(self._held(name)) for name in self._versions}
+        return self._served.among((await self.fleet()).shares)
 
     async def load(self, table: Table, keys: Iterable[RowKey]) -> dict[RowKey, Any]:
         """See ``ReadStore.load``."""
@@ -104,7 +115,7 @@ class MemoryReadStore:
                     rows.pop(key, None)
             ranges = self._held(each.projection)
             now = msgspec.structs.replace(each.start, position=each.position, changed_at=each.changed_at)
-            ranges[:] = [now if stored.low == now.low else stored for stored in ranges]
+            ranges[:] = [now if (stored.epoch, stored.low) == (now.epoch, now.low) else stored for stored in ranges]
             self._settle(each)
         self.news.stir()
         return moved
@@ -112,13 +123,10 @@ class MemoryReadStore:
     async def reset(self, projection: str) -> None:
         """See ``ReadStore.reset``."""
         self._refuse_if_closed()
-        for table in self._shelf.tables:
-            if table.projection == projection:
-                self._rows[table.name].clear()
         ranges = self._held(projection)
         ranges[:] = [anew(ranges)]
-        place = projection, self._versions[projection]
-        self._parked = {key: parked for key, parked in self._parked.items() if key[:2] != place}
+        self._unpark(projection)
+        self._clear(projection, ranges[0].side)
         self.news.stir()
 
     async def retire(self, projection: str) -> None:
@@ -148,12 +156,67 @@ class MemoryReadStore:
         self._paused.pop(projection, None)
         self.news.stir()
 
+    def _unpark(self, projection: str) -> None:
+        place = projection, self._versions[projection]
+        self._parked = {key: parked for key, parked in self._parked.items() if key[:2] != place}
+
     def _settle(self, changes: Changes) -> None:
         place = changes.projection, self._versions[changes.projection]
         for sequence in changes.settles:
             self._parked.pop((*place, sequence), None)
         self._parked.update(((*place, parked.sequence), parked) for parked in changes.parks)
         self._discarded += changes.discards
+
+    # -- building beside
+
+    async def build_beside(self, projection: str) -> int:
+        """See ``ReadStore.build_beside``."""
+        self._refuse_if_closed()
+        ranges = self._held(projection)
+        begun = beside(ranges)
+        if begun is not None:
+            self._clear(projection, begun.side)
+            ranges.append(begun)
+        return ranges[-1].epoch
+
+    async def switch(self, projection: str) -> bool:
+        """See ``ReadStore.switch``."""
+        self._refuse_if_closed()
+        ranges = self._held(projection)
+        is_due = is_overtaken(ranges)
+        if is_due:
+            old = served(ranges)
+            ranges[:] = [each for each in ranges if each not in old]
+            self._unpark(projection)
+            self.news.stir()
+        return is_due
+
+    async def abandon(self, projection: str) -> None:
+        """See ``ReadStore.abandon``."""
+        self._refuse_if_closed()
+        ranges = self._held(projection)
+        ranges[:] = served(ranges)
+
+    async def tidy(self, projection: str) -> None:
+        """See ``ReadStore.tidy``."""
+        self._refuse_if_closed()
+        (side,) = {each.side for each in self._held(projection)} or {0}
+        self._clear(projection, 1 - side)
+
+    async def can_serve(self, projection: str, version: int) -> bool:
+        """See ``ReadStore.can_serve``."""
+        wanted = self._shelf.of(projection)
+        return all(self._shapes.get(table.name_in(version, 0)) == table.fingerprint for table in wanted)
+
+    def serve(self, projection: str, version: int, side: int) -> None:
+        """See ``ReadStore.serve``."""
+        for table in self._shelf.of(projection):
+            table.stored_name = table.name_in(version, side)
+        self._served.serve(projection, version, side)
+
+    def _clear(self, projection: str, side: int) -> None:
+        for table in self._shelf.of(projection):
+            self._rows[table.on(side).name] = {}
 
     # -- sharing the work
 
@@ -184,10 +247,12 @@ class MemoryReadStore:
 
     def _regrant(self, regrant: Regrant) -> tuple[Checkpoint, ...] | None:
         ranges = self._ranges.get(regrant.key[:2], [])
-        made = regranted(regrant, ranges)
+        made = regranted(regrant, (each for each in ranges if each.epoch == regrant.key[2]))
         if made is not None:
-            gone = {share.checkpoint.low for share in regrant.before}
-            ranges[:] = sorted([*(each for each in ranges if each.low not in gone), *made], key=lambda each: each.low)
+            epoch = regrant.key[2]
+            gone = {(epoch, share.checkpoint.low) for share in regrant.before}
+            kept = [each for each in ranges if (each.epoch, each.low) not in gone]
+            ranges[:] = sorted([*kept, *made], key=lambda each: (each.epoch, each.low))
         return made
 
     def _held(self, projection: str) -> list[Checkpoint]:
@@ -212,7 +277,7 @@ class MemoryReadStore:
     async def get(self, table: Table, key: RowKey) -> Any | None:
         """See ``RowSource.get``."""
         self._refuse_if_closed()
-        values = self._rows[table.name].get(key)
+        values = self._rows[table.stored_name].get(key)
         return None if values is None else self._row(table, values)
 
     async def select(self, selection: Selection) -> list[Any]:
@@ -227,7 +292,7 @@ class MemoryReadStore:
         """See ``RowSource.summarise``."""
         self._refuse_if_closed()
         names = summary.table.names
-        rows = self._rows[summary.table.name].values()
+        rows = self._rows[summary.table.stored_name].values()
         return summarise(summary, (dict(zip(names, values, strict=True)) for values in rows))
 
     async def stream(self, selection: Selection) -> AsyncGenerator[Any, None]:
@@ -243,6 +308,7 @@ class MemoryReadStore:
         """Another store with the same rows, which goes its own way from here on."""
         made = MemoryReadStore()
         made._log, made._versions = self._log, dict(self._versions)
+        made._served.prepare(made._versions)
         made._rows = {name: dict(rows) for name, rows in self._rows.items()}
         made._ranges = {key: list(ranges) for key, ranges in self._ranges.items()}
         return made
@@ -254,7 +320,7 @@ class MemoryReadStore:
 
     def _selected(self, selection: Selection) -> list[dict[str, Stored]]:
         self._refuse_if_closed()
-        rows = self._rows[selection.table.name].values()
+        rows = self._rows[selection.table.stored_name].values()
         allowance = current_allowance()
         if allowance is not None:
             allowance.scan(len(rows))
@@ -275,7 +341,7 @@ class MemoryReadStore:
         for join in selection.joins:
             key = [values[field.name] for field in join.fields]
             nothing = (None,) * len(join.table.names)
-            other = self._rows[join.table.name].get(tuple(key) if len(key) > 1 else key[0], nothing)
+            other = self._rows[join.table.stored_name].get(tuple(key) if len(key) > 1 else key[0], nothing)
             values |= {f"{join.name}.{name}": value for name, value in zip(join.table.names, other, strict=True)}
         return values if selection.meets(values) else None
 

@@ -82,7 +82,7 @@ class ReadStore(RowSource, Protocol):
         ...
 
     async def ranges(self) -> Mapping[str, tuple[Checkpoint, ...]]:
-        """How far each range of each prepared projection is, from the lowest slice on: one cheap look."""
+        """How far each range is whose rows readers read (see ``serve``), from the lowest slice on: one cheap look."""
         ...
 
     async def fleet(self) -> Fleet:
@@ -133,6 +133,34 @@ class ReadStore(RowSource, Protocol):
 
         Nothing of it is parked any more.
         """
+        ...
+
+    async def build_beside(self, projection: str) -> int:
+        """Begin to build a projection's rows anew in its other table, while those that are there are served.
+
+        Gives the epoch in which they are built; where that is under way already, nothing else begins. Raises
+        ``StoreReadOnly`` where tables may not be made.
+        """
+        ...
+
+    async def switch(self, projection: str) -> bool:
+        """Let what was built beside take the place of the rows before, if it is no less far; says whether it did."""
+        ...
+
+    async def abandon(self, projection: str) -> None:
+        """Give up what is built beside."""
+        ...
+
+    async def tidy(self, projection: str) -> None:
+        """Empty the table that is neither served nor built."""
+        ...
+
+    async def can_serve(self, projection: str, version: int) -> bool:
+        """Whether the rows of that version, if there are any, have the shape of the prepared one."""
+        ...
+
+    def serve(self, projection: str, version: int, side: int) -> None:
+        """Let readers of this store read those rows from now on: of another version, or the other of two tables."""
         ...
 
     async def retire(self, projection: str) -> None:

@@ -25,6 +25,10 @@ class Shelf:
         self._by_model = {table.model: table for table in self.tables}
         self._views = {}
 
+    def of(self, projection: str) -> list[Table]:
+        """The tables of a projection."""
+        return [table for table in self.tables if table.projection == projection]
+
     def table_of(self, model: type[ReadModel]) -> Table:
         """The table of a read model. Raises ``UnknownMessage`` if no prepared projection fills it."""
         table = self._by_model.get(model)

@@ -79,7 +79,7 @@ class TableNames:
 
     def beside(self, table: Table) -> str:
         """The name of another table of the same store."""
-        return self.place + self.dialect.identifier(table.name)
+        return self.place + self.dialect.identifier(table.stored_name)
 
     def searched(self, search: Search, *, is_ranked: bool) -> tuple[str, list[Stored]]:
         """What selects the rows that a search finds, with their ``relevance`` if they are ranked, and its bindings."""

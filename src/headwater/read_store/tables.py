@@ -35,14 +35,22 @@ class Table:
 
     ``names`` are all stored columns: those of the fields, then the hidden ones that Decimals are sorted by, then those
     with the words of ``searched`` texts, in the ``language`` that they are searched in. The table is named after the
-    projection, and after the model too where that is not its ``sole`` one.
+    projection, and after the model too where that is not its ``sole`` one. There may be two tables, so that one can be
+    filled while the other is read: ``side`` 0 and 1. ``identity`` names both; ``stored_name`` names the one that is
+    read now, be it the other side's or that of another version with rows of the same shape.
     """
 
-    def __init__(self, projection: str, version: int, model: type[ReadModel], *, sole: bool = True) -> None:
+    def __init__(
+        self, projection: str, version: int, model: type[ReadModel], side: int = 0, *, sole: bool = True
+    ) -> None:
         self.projection = projection
         self.version = version
         self.model = model
-        self.name = _table_name(projection if sole else f"{projection}_{model.__name__}", version)
+        self.side = side
+        self._sole = sole
+        self._other: Table | None = None
+        self.name = self.stored_name = self.name_in(version, side)
+        self.identity = self.name_in(version, 0)
         self.columns = columns_of(model)
         self.column = {column.name: column for column in self.columns}
         self.keys = tuple(column for column in self.columns if column.is_key)
@@ -61,6 +69,19 @@ class Table:
             *map(self.names.index, (k.name for k in self.keys))
         )
         self.fingerprint = self._fingerprint()
+
+    def on(self, side: int) -> Table:
+        """The table on that side."""
+        if side == self.side:
+            return self
+        if self._other is None:
+            self._other = Table(self.projection, self.version, self.model, side, sole=self._sole)
+        return self._other
+
+    def name_in(self, version: int, side: int) -> str:
+        """What the table is called for that version, on that side."""
+        stem = self.projection if self._sole else f"{self.projection}_{self.model.__name__}"
+        return _table_name(stem, version, side)
 
     def stored_key(self, key: Any) -> RowKey:
         """A key as handlers give it (one value, or a tuple of values), as it is stored.
@@ -104,15 +125,15 @@ class Table:
         return ProjectionError(f"{key!r} is no key of {self.model.__name__}, which is ({self._key_names()})")
 
 
-def tables_of(plan: ProjectionPlan) -> tuple[Table, ...]:
-    """The tables that a projection fills."""
+def tables_of(plan: ProjectionPlan, side: int = 0) -> tuple[Table, ...]:
+    """The tables that a projection fills, on one side."""
     sole = len(plan.models) == 1
-    return tuple(Table(plan.name, plan.version, model, sole=sole) for model in plan.models)
+    return tuple(Table(plan.name, plan.version, model, side, sole=sole) for model in plan.models)
 
 
-def _table_name(projection: str, version: int) -> str:
-    """``group_loads_v1``; what would be too long or not plain is told apart by a digest."""
-    full = f"{projection}_v{version}"
+def _table_name(projection: str, version: int, side: int) -> str:
+    """``group_loads_v1``, ``group_loads_v1_b``; what would be too long or not plain is told apart by a digest."""
+    full = f"{projection}_v{version}" + ("_b" if side else "")
     plain = _NOT_PLAIN.sub("_", _WORDS.sub("_", full).lower())
     if len(plain) <= _LONGEST_NAME and full.isascii() and full.replace("_", "").isalnum():
         return plain

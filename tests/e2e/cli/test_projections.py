@@ -3,9 +3,11 @@ from __future__ import annotations
 import importlib
 import shutil
 import sys
+from time import monotonic
 
 import apsw
 import pytest
+from tests.e2e.cli.test_work import working
 
 
 def test_the_declared_projections_are_listed(headwater):
@@ -53,6 +55,8 @@ def test_a_projection_that_sets_something_aside_fails_the_status(headwater, proj
     assert (ended.code, ended.json[0]["parked"], ended.json[0]["position"]) == (1, 1, 4)
     (listed,) = headwater("projections", "list", "app:app", "--json").json
     assert (listed["name"], listed["position"], listed["lag_positions"], listed["parked"]) == ("Tasks", 4, 0, 1)
+    assert (listed["workers"], listed["serving"], listed["building"], listed["eta_seconds"]) == (0, 1, None, None)
+    assert listed["ranges"] == [{"low": 0, "high": 1023, "epoch": 1, "position": 4, "worker": None}]
 
 
 def break_tasks(project):
@@ -169,3 +173,16 @@ def test_a_status_without_a_log_makes_none(headwater, project):
     """Looking never makes a file."""
     assert headwater("projections", "status", "app:app").code == 3
     assert list(project.glob("*.db")) == []
+
+
+def test_a_projection_that_others_build_is_listed_with_its_pace(headwater, project, tasks):
+    """A process of its own works on it: who, on which slices, and nothing is left to wait for."""
+    with working(project):
+        deadline = monotonic() + 60
+        while True:
+            (listed,) = headwater("projections", "list", "app:app", "--json").json
+            if listed["position"] == 4 or monotonic() > deadline:
+                break
+        (held,) = listed["ranges"]
+        assert (held["low"], held["high"], held["worker"]["pid"] > 0, listed["workers"]) == (0, 1023, True, 1)
+        assert (listed["state"], listed["events_per_second"]) == ("live", None)

@@ -282,7 +282,6 @@ async def test_a_new_version_is_built_from_nothing_and_the_old_one_goes():
     other = type("Balances", (Balances,), {"version": 2, "name": "Balances"})
     retired = []
     rows.retire = lambda name: _noted(retired, name)
-    rows._ranges.clear()
     async with bank(other, events=events, rows=rows) as desk:
         await desk.caught_up()
         assert await desk.balances() == expected_balances(deposits(5))

@@ -19,7 +19,7 @@ from headwater.backends.postgres.row_writing import READ_STORE_SCHEMA, RowWriter
 from headwater.backends.postgres.schema import prepare
 from headwater.errors import StoreClosed
 from headwater.read_models import ReadModel
-from headwater.read_store.checkpoints import Checkpoint, Fleet, Regrant, Worker, standing
+from headwater.read_store.checkpoints import Checkpoint, Fleet, Regrant, Worker
 from headwater.read_store.figures import Summary, Summed
 from headwater.read_store.parking import Discarded, Parked, Pause
 from headwater.read_store.protocol import Changes
@@ -81,6 +81,8 @@ class PostgresReadStore:
     async def prepare(self, tables: Sequence[Table]) -> None:
         """See ``ReadStore.prepare``."""
         self._refuse_if_closed()
+        for table in tables:
+            table.stored_name = table.name
         await self._writer.prepare(tables)
         self._shelf.fill(tables)
         self._sql = {table: TableSql(table, self.server.schema) for table in tables}
@@ -92,7 +94,8 @@ class PostgresReadStore:
 
     async def checkpoints(self) -> Mapping[str, Checkpoint]:
         """See ``ReadStore.checkpoints``."""
-        return standing(await self.ranges())
+        self._refuse_if_closed()
+        return await self._writer.checkpoints()
 
     async def ranges(self) -> Mapping[str, tuple[Checkpoint, ...]]:
         """See ``ReadStore.ranges``."""
@@ -146,6 +149,42 @@ class PostgresReadStore:
         self._refuse_if_closed()
         await self._writer.resume(projection)
         self.news.tell()
+
+    # -- building beside
+
+    async def build_beside(self, projection: str) -> int:
+        """See ``ReadStore.build_beside``."""
+        self._refuse_if_closed()
+        return await self._writer.build_beside(projection)
+
+    async def switch(self, projection: str) -> bool:
+        """See ``ReadStore.switch``."""
+        self._refuse_if_closed()
+        is_done = await self._writer.switch(projection)
+        self.news.tell()
+        return is_done
+
+    async def abandon(self, projection: str) -> None:
+        """See ``ReadStore.abandon``."""
+        self._refuse_if_closed()
+        await self._writer.abandon(projection)
+
+    async def tidy(self, projection: str) -> None:
+        """See ``ReadStore.tidy``."""
+        self._refuse_if_closed()
+        await self._writer.tidy(projection)
+
+    async def can_serve(self, projection: str, version: int) -> bool:
+        """See ``ReadStore.can_serve``."""
+        self._refuse_if_closed()
+        return await self._writer.can_serve(projection, version)
+
+    def serve(self, projection: str, version: int, side: int) -> None:
+        """See ``ReadStore.serve``."""
+        for table in self._shelf.of(projection):
+            table.stored_name = table.name_in(version, side)
+            self._sql[table] = TableSql(table, self.server.schema)
+        self._writer.served.serve(projection, version, side)
 
     # -- sharing the work
 

@@ -6,6 +6,8 @@ commits lock them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from headwater.backends.postgres.driver import Connection
 from headwater.backends.postgres.row_statements import RowStatements
 from headwater.read_store.checkpoints import (
@@ -47,16 +49,29 @@ class RowLeasing:
         if made is not None:
             await connection.execute(self._statements["remove_ranges"], projection, version, epoch, lows)
             for each in made:
-                await self._add(connection, Share(projection, version, each))
+                await self.add(connection, Share(projection, version, each))
         return made
 
-    async def restart(self, connection: Connection, projection: str, version: int) -> None:
-        """A projection begins again at the start of the log."""
+    async def locked(self, connection: Connection, projection: str, version: int) -> list[Checkpoint]:
+        """All ranges of a version; nobody else moves or rearranges any until the end of the transaction."""
         await connection.execute(self._statements["lock_checkpoints"])
         shares = shares_of(map(tuple, await connection.fetch(self._statements["load_checkpoints"])))
-        stored = [each.checkpoint for each in shares if (each.projection, each.version) == (projection, version)]
-        await connection.execute(self._statements["remove_version"], projection, version)
-        await self._add(connection, Share(projection, version, anew(stored)))
+        return [each.checkpoint for each in shares if (each.projection, each.version) == (projection, version)]
 
-    async def _add(self, connection: Connection, share: Share) -> None:
+    async def restart(self, connection: Connection, projection: str, version: int) -> int:
+        """A projection begins again at the start of the log; gives the side of its table."""
+        now = anew(await self.locked(connection, projection, version))
+        await connection.execute(self._statements["remove_version"], projection, version)
+        await self.add(connection, Share(projection, version, now))
+        return now.side
+
+    async def remove(self, connection: Connection, projection: str, version: int, ranges: Sequence[Checkpoint]) -> None:
+        """Forget these ranges, all of one epoch."""
+        if ranges:
+            lows = [each.low for each in ranges]
+            place = (projection, version, ranges[0].epoch)
+            await connection.execute(self._statements["remove_ranges"], *place, lows)
+
+    async def add(self, connection: Connection, share: Share) -> None:
+        """Store a range."""
         await connection.execute(self._statements["add_range"], *range_facts(share))

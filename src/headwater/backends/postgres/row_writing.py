@@ -21,7 +21,21 @@ from headwater.backends.postgres.row_pool import RowPool
 from headwater.backends.postgres.row_statements import RowStatements
 from headwater.backends.postgres.schema import Schema
 from headwater.errors import ContractChanged, StoreReadOnly
-from headwater.read_store.checkpoints import Checkpoint, Fleet, RangesRead, Regrant, Worker, fleet_of, shares_of
+from headwater.read_store.checkpoints import (
+    Checkpoint,
+    Fleet,
+    RangesRead,
+    Regrant,
+    Share,
+    Worker,
+    beside,
+    fleet_of,
+    is_overtaken,
+    ranges_of,
+    served,
+    shares_of,
+    standing,
+)
 from headwater.read_store.parking import Discarded, Parked, Pause
 from headwater.read_store.protocol import Changes, TableChanges
 from headwater.read_store.tables import RowKey, Table
@@ -41,7 +55,8 @@ class RowWriter:
         self._leasing = RowLeasing(statements)
         self._parking = RowParking(statements)
         self._versions: dict[str, int] = {}
-        self._ranges = RangesRead()
+        self.served = RangesRead()
+        self._told: set[str] = set()
         self._sql: dict[str, TableSql] = {}
 
     async def cursor_key(self) -> bytes:
@@ -59,7 +74,9 @@ class RowWriter:
     async def prepare(self, tables: Sequence[Table]) -> None:
         """See ``ReadStore.prepare``. Changes nothing where all is there already, so that needs no rights to do so."""
         self._versions = {table.projection: table.version for table in tables}
-        self._sql = {table.name: TableSql(table, self._statements.schema) for table in tables}
+        self.served.prepare(self._versions)
+        both = (table.on(side) for table in tables for side in (0, 1))
+        self._sql = {table.name: TableSql(table, self._statements.schema) for table in both}
         async with self._pool.transaction() as connection:
             is_ready = not await self._missing(connection)
         if not is_ready:
@@ -80,9 +97,10 @@ class RowWriter:
                 left.append((statements["add_checkpoint"], (projection, version)))
         for sql in self._sql.values():
             table = sql.table
+            if table.name not in shapes and table.side:  # made when it is needed
+                continue
             if table.name not in shapes and not there.get((table.projection, table.version)):
-                facts = (table.name, table.projection, table.version, table.fingerprint)
-                left += [(sql.drop, ()), (sql.create, ()), (statements["add_projected_table"], facts)]
+                left += self._making(sql)
             elif shapes.get(table.name) != table.fingerprint:  # or rows of before are missing in a table that is new
                 raise _changed(table)
             built = {name for owner, name in indexes if owner == sql.table.name}
@@ -91,17 +109,84 @@ class RowWriter:
             left += [(sql.indexes[name], ()) for name in sorted(sql.indexes.keys() - built)]
         return left
 
+    def _making(self, sql: TableSql) -> list[tuple[str, tuple[Any, ...]]]:
+        """The statements that make a table, without its indexes."""
+        table = sql.table
+        facts = (table.name, table.projection, table.version, table.fingerprint)
+        return [(sql.drop, ()), (sql.create, ()), (self._statements["add_projected_table"], facts)]
+
     async def reset(self, projection: str) -> None:
         """See ``ReadStore.reset``. Who reads meanwhile goes on with the old rows until this is committed."""
         async with self._locked() as connection:
             await self._reset(connection, projection)
 
     async def _reset(self, connection: Connection, projection: str) -> None:
-        await self._leasing.restart(connection, projection, self._versions[projection])
+        side = await self._leasing.restart(connection, projection, self._versions[projection])
         await self._parking.restart(connection, projection, self._versions[projection])
-        for sql in self._sql.values():
-            if sql.table.projection == projection:
-                await connection.execute(sql.clear)
+        for sql in self._on(projection, side):
+            await connection.execute(sql.clear)
+
+    def _on(self, projection: str, side: int) -> list[TableSql]:
+        return [sql for sql in self._sql.values() if (sql.table.projection, sql.table.side) == (projection, side)]
+
+    # -- building beside
+
+    async def build_beside(self, projection: str) -> int:
+        """See ``ReadStore.build_beside``."""
+        version = self._versions[projection]
+        async with self._locked() as connection:
+            stored = await self._leasing.locked(connection, projection, version)
+            begun = beside(stored)
+            if begun is None:
+                return stored[-1].epoch
+            await self._make(connection, projection, begun.side)
+            await self._leasing.add(connection, Share(projection, version, begun))
+            return begun.epoch
+
+    async def switch(self, projection: str) -> bool:
+        """See ``ReadStore.switch``."""
+        version = self._versions[projection]
+        async with self._locked() as connection:
+            stored = await self._leasing.locked(connection, projection, version)
+            is_due = is_overtaken(stored)
+            if is_due:
+                await self._leasing.remove(connection, projection, version, served(stored))
+                await self._parking.restart(connection, projection, version)
+            return is_due
+
+    async def abandon(self, projection: str) -> None:
+        """See ``ReadStore.abandon``."""
+        version = self._versions[projection]
+        async with self._locked() as connection:
+            stored = await self._leasing.locked(connection, projection, version)
+            kept = served(stored)
+            await self._leasing.remove(connection, projection, version, [each for each in stored if each not in kept])
+
+    async def tidy(self, projection: str) -> None:
+        """See ``ReadStore.tidy``. Where this role may not drop tables, it is left to one that may."""
+        try:
+            async with self._locked() as connection:
+                stored = await self._leasing.locked(connection, projection, self._versions[projection])
+                for side in {0, 1} - {each.side for each in stored}:
+                    await self._make(connection, projection, side)
+        except StoreReadOnly as error:
+            _LOG.warning("the rows of %s from before it was built anew stay: %s", projection, error)
+
+    async def _make(self, connection: Connection, projection: str, side: int) -> None:
+        """Begin with empty tables on that side."""
+        for sql in self._on(projection, side):
+            for statement, values in self._making(sql):
+                await connection.execute(statement, *values)
+            for index in sql.indexes.values():
+                await connection.execute(index)
+
+    async def can_serve(self, projection: str, version: int) -> bool:
+        """See ``ReadStore.can_serve``."""
+        async with self._pool.lent() as connection:
+            rows = await connection.fetch(self._statements["load_projected_tables"])
+        shapes = {row[0]: row[3] for row in rows}
+        wanted = [sql.table for sql in self._on(projection, 0)]
+        return all(shapes.get(table.name_in(version, 0)) == table.fingerprint for table in wanted)
 
     async def retire(self, projection: str) -> None:
         """See ``ReadStore.retire``. Where this role may not drop tables, they are left to one that may."""
@@ -117,7 +202,9 @@ class RowWriter:
                     await connection.execute(self._statements.dropping_table(name))
                     await connection.execute(self._statements["remove_projected_table"], name)
         except StoreReadOnly as error:
-            _LOG.warning("the tables of older versions of %s stay: %s", projection, error)
+            if projection not in self._told:
+                self._told.add(projection)
+                _LOG.warning("the tables of older versions of %s stay: %s", projection, error)
 
     async def _others(self, connection: Connection, projection: str, version: int) -> list[str]:
         """The tables of other versions of a projection."""
@@ -145,7 +232,13 @@ class RowWriter:
         """See ``ReadStore.ranges``."""
         async with self._pool.lent() as connection:
             rows = await connection.fetch(self._statements["load_checkpoints"])
-        return self._ranges.of([tuple(row) for row in rows], self._versions)
+        return self.served.of([tuple(row) for row in rows])
+
+    async def checkpoints(self) -> dict[str, Checkpoint]:
+        """See ``ReadStore.checkpoints``."""
+        async with self._pool.lent() as connection:
+            rows = await connection.fetch(self._statements["load_checkpoints"])
+        return standing(ranges_of(shares_of(map(tuple, rows)), self._versions))
 
     async def load(self, table: Table, keys: Sequence[RowKey]) -> dict[RowKey, Any]:
         """See ``ReadStore.load``."""

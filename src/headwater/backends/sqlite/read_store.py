@@ -23,7 +23,17 @@ from headwater.backends.sqlite.row_writing import READ_STORE_SCHEMA, RowWriter
 from headwater.backends.sqlite.statements import statement
 from headwater.errors import QueryError, StoreClosed, StoreIOError
 from headwater.read_models import ReadModel
-from headwater.read_store.checkpoints import Checkpoint, Fleet, RangesRead, Regrant, Worker, fleet_of, standing
+from headwater.read_store.checkpoints import (
+    Checkpoint,
+    Fleet,
+    RangesRead,
+    Regrant,
+    Worker,
+    fleet_of,
+    ranges_of,
+    shares_of,
+    standing,
+)
 from headwater.read_store.figures import Summary, Summed
 from headwater.read_store.parking import Discarded, Parked, Pause, discarded_of, parked_of
 from headwater.read_store.protocol import Changes
@@ -74,6 +84,7 @@ class SqliteReadStore:
         self._sql: dict[Table, TableSql] = {}
         self._versions: dict[str, int] = {}
         self._ranges = RangesRead()
+        self._loading: dict[str, TableSql] = {}
         self._closed = False
 
     # -- filling
@@ -82,9 +93,13 @@ class SqliteReadStore:
 
     async def prepare(self, tables: Sequence[Table]) -> None:
         """See ``ReadStore.prepare``."""
+        for table in tables:
+            table.stored_name = table.name
         await self._write(self._writer.prepare, tables)
         self._shelf.fill(tables)
         self._versions = {table.projection: table.version for table in tables}
+        self._ranges.prepare(self._versions)
+        self._loading = {each.name: TableSql(each) for table in tables for each in (table.on(0), table.on(1))}
         self._sql = {table: TableSql(table) for table in tables}
 
     async def identify(self, log: bytes) -> bool:
@@ -93,17 +108,18 @@ class SqliteReadStore:
 
     async def checkpoints(self) -> Mapping[str, Checkpoint]:
         """See ``ReadStore.checkpoints``."""
-        return standing(await self.ranges())
+        self._refuse_if_closed()
+        return standing(ranges_of(shares_of(await self._reader.rows(_CHECKPOINTS, ())), self._versions))
 
     async def ranges(self) -> Mapping[str, tuple[Checkpoint, ...]]:
         """See ``ReadStore.ranges``."""
         self._refuse_if_closed()
-        return self._ranges.of(await self._reader.rows(_CHECKPOINTS, ()), self._versions)
+        return self._ranges.of(await self._reader.rows(_CHECKPOINTS, ()))
 
     async def load(self, table: Table, keys: Iterable[RowKey]) -> dict[RowKey, Any]:
         """See ``ReadStore.load``."""
         self._refuse_if_closed()
-        sql, wanted = self._sql[table], list(keys)
+        sql, wanted = self._loading[table.name], list(keys)
         width = len(table.keys)
         found: dict[RowKey, Any] = {}
         for start, size in in_sizes(len(wanted), _SIZES):
@@ -149,6 +165,40 @@ class SqliteReadStore:
     async def resume(self, projection: str) -> None:
         """See ``ReadStore.resume``."""
         await self._write(self._writer.resume, projection)
+
+    # -- building beside
+
+    async def build_beside(self, projection: str) -> int:
+        """See ``ReadStore.build_beside``."""
+        return await self._write(self._writer.build_beside, projection)
+
+    async def switch(self, projection: str) -> bool:
+        """See ``ReadStore.switch``."""
+        return await self._write(self._writer.switch, projection)
+
+    async def abandon(self, projection: str) -> None:
+        """See ``ReadStore.abandon``."""
+        await self._write(self._writer.abandon, projection)
+
+    async def tidy(self, projection: str) -> None:
+        """See ``ReadStore.tidy``."""
+        await self._write(self._writer.tidy, projection)
+
+    async def can_serve(self, projection: str, version: int) -> bool:
+        """See ``ReadStore.can_serve``."""
+        self._refuse_if_closed()
+        for table in self._shelf.of(projection):
+            name = table.name_in(version, 0)
+            if await self._reader.rows(statement("load_projected_table"), (name,)) != [(table.fingerprint,)]:
+                return False
+        return True
+
+    def serve(self, projection: str, version: int, side: int) -> None:
+        """See ``ReadStore.serve``."""
+        for table in self._shelf.of(projection):
+            table.stored_name = table.name_in(version, side)
+            self._sql[table] = TableSql(table)
+        self._ranges.serve(projection, version, side)
 
     # -- sharing the work
 

@@ -5,6 +5,8 @@ Each function is to be called inside a transaction that writes, so that nobody e
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from headwater.backends.sqlite.driver import Connection
 from headwater.backends.sqlite.statements import statement
 from headwater.read_store.checkpoints import (
@@ -36,22 +38,35 @@ def leave(connection: Connection, worker: str) -> None:
 def regrant(connection: Connection, wanted: Regrant) -> tuple[Checkpoint, ...] | None:
     """One rearrangement: what is stored now, ``None`` if the ranges were not as seen."""
     projection, version, epoch, _ = wanted.key
-    stored = [each for each in _stored(connection, projection, version) if each.epoch == epoch]
+    stored = [each for each in stored_ranges(connection, projection, version) if each.epoch == epoch]
     made = regranted(wanted, stored)
-    for share in () if made is None else wanted.before:
-        connection.execute(statement("remove_range"), (projection, version, epoch, share.checkpoint.low))
-    for each in made or ():
-        connection.execute(statement("add_range"), range_facts(Share(projection, version, each)))
+    if made is not None:
+        remove(connection, projection, version, (share.checkpoint for share in wanted.before))
+        for each in made:
+            add(connection, Share(projection, version, each))
     return made
 
 
-def restart(connection: Connection, projection: str, version: int) -> None:
-    """A projection begins again at the start of the log."""
-    now = anew(_stored(connection, projection, version))
+def restart(connection: Connection, projection: str, version: int) -> int:
+    """A projection begins again at the start of the log; gives the side of its table."""
+    now = anew(stored_ranges(connection, projection, version))
     connection.execute(statement("remove_ranges"), (projection, version))
-    connection.execute(statement("add_range"), range_facts(Share(projection, version, now)))
+    add(connection, Share(projection, version, now))
+    return now.side
 
 
-def _stored(connection: Connection, projection: str, version: int) -> list[Checkpoint]:
+def add(connection: Connection, share: Share) -> None:
+    """Store a range."""
+    connection.execute(statement("add_range"), range_facts(share))
+
+
+def remove(connection: Connection, projection: str, version: int, ranges: Iterable[Checkpoint]) -> None:
+    """Forget these ranges."""
+    for each in ranges:
+        connection.execute(statement("remove_range"), (projection, version, each.epoch, each.low))
+
+
+def stored_ranges(connection: Connection, projection: str, version: int) -> list[Checkpoint]:
+    """All ranges of a version."""
     shares = shares_of(connection.execute(statement("load_checkpoints")).fetchall())
     return [each.checkpoint for each in shares if (each.projection, each.version) == (projection, version)]

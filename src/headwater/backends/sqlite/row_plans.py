@@ -21,7 +21,7 @@ class TableSql(TableNames):
 
     def __init__(self, table: Table) -> None:
         super().__init__(table, SQLITE)
-        self.words = quoted(table.name + SEARCH_SUFFIX)
+        self.words = quoted(table.stored_name + SEARCH_SUFFIX)
         self.create = self._create() + (self._create_words() if table.searched else "")
         self.indexes = dict(self._indexes())
 

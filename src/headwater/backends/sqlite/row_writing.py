@@ -23,7 +23,7 @@ from headwater.backends.sqlite.row_plans import TableSql, dropping, in_sizes
 from headwater.backends.sqlite.schema import Schema, prepare
 from headwater.backends.sqlite.statements import statement
 from headwater.errors import ContractChanged, HeadwaterError, ProjectionError
-from headwater.read_store.checkpoints import Checkpoint, Regrant, Worker
+from headwater.read_store.checkpoints import Checkpoint, Regrant, Share, Worker, beside, is_overtaken, served
 from headwater.read_store.parking import Pause
 from headwater.read_store.protocol import Changes, TableChanges
 from headwater.read_store.tables import Table
@@ -48,6 +48,7 @@ class RowWriter:
         self._connection: Connection | None = None
         self._versions: dict[str, int] = {}
         self._sql: dict[str, TableSql] = {}
+        self._tables: tuple[Table, ...] = ()
         self._rows_put, self._next_survey = 0, _FIRST_SURVEY
         self.surveys = 0
         connection = connect(file)
@@ -64,17 +65,25 @@ class RowWriter:
     def prepare(self, tables: Sequence[Table]) -> None:
         """See ``ReadStore.prepare``."""
         self._versions = {table.projection: table.version for table in tables}
-        self._sql = {table.name: TableSql(table) for table in tables}
+        self._tables = tuple(tables)
+        self._sql = {}
         with self._transaction() as connection:
             for table in tables:
-                place = (table.projection, table.version)
-                connection.execute(statement("add_checkpoint"), place)
-                found = connection.execute(statement("load_projected_table"), (table.name,)).get
-                if found is None and not connection.execute(statement("has_begun"), place).get:
-                    self._make(connection, table)
-                elif found != table.fingerprint:  # or rows of before are missing in a table that is new
-                    raise _changed(table)
-                self._index(connection, table)
+                connection.execute(statement("add_checkpoint"), (table.projection, table.version))
+                for side in (0, 1):
+                    self._prepare(connection, table.on(side))
+
+    def _prepare(self, connection: Connection, table: Table) -> None:
+        """Make the table, if it is missing, on the side on which there always is one; check its shape and indexes."""
+        found = connection.execute(statement("load_projected_table"), (table.name,)).get
+        if found is None and table.side:
+            return
+        place = (table.projection, table.version)
+        if found is None and not connection.execute(statement("has_begun"), place).get:
+            self._make(connection, table)
+        elif found != table.fingerprint:  # or rows of before are missing in a table that is new
+            raise _changed(table)
+        self._index(connection, table)
 
     def reset(self, projection: str) -> None:
         """See ``ReadStore.reset``."""
@@ -106,13 +115,20 @@ class RowWriter:
 
     def _make(self, connection: Connection, table: Table) -> None:
         connection.execute(dropping(table.name))
-        connection.execute(self._sql[table.name].create)
+        connection.execute(self._sql_of(table).create)
         facts = (table.name, table.projection, table.version, table.fingerprint)
         connection.execute(statement("add_projected_table"), facts)
+        self._index(connection, table)
+
+    def _sql_of(self, table: Table) -> TableSql:
+        found = self._sql.get(table.name)
+        if found is None:
+            found = self._sql[table.name] = TableSql(table)
+        return found
 
     def _index(self, connection: Connection, table: Table) -> None:
         """Make the wanted indexes and drop the others: an index changes no answer, so it needs no new version."""
-        wanted = self._sql[table.name].indexes
+        wanted = self._sql_of(table).indexes
         there = {name for (name,) in connection.execute(statement("load_indexes"), (table.name,)).fetchall()}
         for name in sorted(there - wanted.keys()):
             connection.execute(f'DROP INDEX "{name}"')
@@ -120,12 +136,54 @@ class RowWriter:
             connection.execute(wanted[name])
 
     def _reset(self, connection: Connection, projection: str) -> None:
-        for sql in self._sql.values():
-            if sql.table.projection == projection:
-                self._make(connection, sql.table)
-                self._index(connection, sql.table)
-        row_leasing.restart(connection, projection, self._versions[projection])
+        self._make_all(connection, projection, row_leasing.restart(connection, projection, self._versions[projection]))
         row_parking.restart(connection, projection, self._versions[projection])
+
+    def _make_all(self, connection: Connection, projection: str, side: int) -> None:
+        """Begin with empty tables on that side."""
+        for table in self._tables:
+            if table.projection == projection:
+                self._make(connection, table.on(side))
+
+    # -- building beside
+
+    def build_beside(self, projection: str) -> int:
+        """See ``ReadStore.build_beside``."""
+        version = self._versions[projection]
+        with self._transaction() as connection:
+            stored = row_leasing.stored_ranges(connection, projection, version)
+            begun = beside(stored)
+            if begun is None:
+                return stored[-1].epoch
+            self._make_all(connection, projection, begun.side)
+            row_leasing.add(connection, Share(projection, version, begun))
+            return begun.epoch
+
+    def switch(self, projection: str) -> bool:
+        """See ``ReadStore.switch``."""
+        version = self._versions[projection]
+        with self._transaction() as connection:
+            stored = row_leasing.stored_ranges(connection, projection, version)
+            is_due = is_overtaken(stored)
+            if is_due:
+                row_leasing.remove(connection, projection, version, served(stored))
+                row_parking.restart(connection, projection, version)
+            return is_due
+
+    def abandon(self, projection: str) -> None:
+        """See ``ReadStore.abandon``."""
+        version = self._versions[projection]
+        with self._transaction() as connection:
+            stored = row_leasing.stored_ranges(connection, projection, version)
+            kept = served(stored)
+            row_leasing.remove(connection, projection, version, (each for each in stored if each not in kept))
+
+    def tidy(self, projection: str) -> None:
+        """See ``ReadStore.tidy``."""
+        with self._transaction() as connection:
+            stored = row_leasing.stored_ranges(connection, projection, self._versions[projection])
+            for side in {0, 1} - {each.side for each in stored}:
+                self._make_all(connection, projection, side)
 
     # -- rows
 
@@ -171,7 +229,7 @@ class RowWriter:
         return connection.changes() == 1
 
     def _store(self, connection: Connection, part: TableChanges) -> None:
-        sql = self._sql[part.table.name]
+        sql = self._sql_of(part.table)
         puts, deletes = part.puts, part.deletes
         width = len(part.table.names)
         sizes = tuple(size for size in _SIZES if size * width <= _MOST_VALUES)

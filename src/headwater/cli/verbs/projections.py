@@ -5,7 +5,7 @@ Reads: ../applications.py, runtime.py. Read next: verbs/parked.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
 from contextlib import suppress
 from time import monotonic
 from typing import Any
@@ -22,7 +22,11 @@ from headwater.errors import ProjectionFailed, ProjectionPaused, StoreIOError
 from headwater.followers import ProjectionStatus
 from headwater.messages import contract_of
 from headwater.projections.comparing import MOST_LISTED
+from headwater.read_store import Fleet
 from headwater.runtime import Runtime
+
+_SHOWN = ("state", "position", "lag_positions", "parked", "workers", "serving", "building")
+_SAMPLE_SECONDS = 0.5
 
 
 @click.group("projections")
@@ -47,23 +51,69 @@ async def list_projections(screen: Screen, app: str, url: str | None, read_store
         }
         for plan in loaded.wiring.projections
     ]
-    for each, found in zip(declared, await _statuses(loaded, url, read_store), strict=False):
-        each |= {name: getattr(found, name) for name in ("state", "position", "lag_positions", "parked")}
-    columns = tuple(declared[0]) if declared else ("name",)
-    rows = [[" ".join(value) if value.__class__ is list else value for value in each.values()] for each in declared]
+    for each, found in zip(declared, await _found(loaded, url, read_store), strict=False):
+        each.update(found)
+    columns = tuple(name for name in declared[0] if name != "ranges") if declared else ("name",)
+    rows = [[_cell(each[name]) for name in columns] for each in declared]
     screen.answer(declared, lambda: screen.table(columns, rows))
 
 
-async def _statuses(app: App, url: str | None, read_store: str | None) -> Sequence[ProjectionStatus]:
-    """How each projection is; nothing where there is no log yet."""
+def _cell(value: Any) -> Any:
+    return " ".join(value) if value.__class__ is list else value
+
+
+async def _found(app: App, url: str | None, read_store: str | None) -> list[dict[str, Any]]:
+    """How each projection is, how fast it goes on if it has work, and who works on which of its slices.
+
+    Nothing where there is no log yet.
+    """
     try:
         log = await existing_log(log_url(app, url))
     except StoreIOError:
         if url is not None:
             raise
-        return ()
+        return []
     async with app.open(log, read_store=read_store, follow=False) as runtime:
-        return await runtime.projections()
+        before, began = await runtime.projections(), monotonic()
+        now = before
+        if any(each.lag_positions or each.building is not None for each in before):
+            await asyncio.sleep(_SAMPLE_SECONDS)
+            now = await runtime.projections()
+        seconds = monotonic() - began
+        fleet = await runtime.read_store.fleet()
+        return [
+            {
+                **{name: getattr(each, name) for name in _SHOWN},
+                **_pace(each, (_reached(each) - _reached(earlier)) / seconds),
+                "ranges": _ranges(fleet, each),
+            }
+            for earlier, each in zip(before, now, strict=True)
+        ]
+
+
+def _reached(status: ProjectionStatus) -> int:
+    return status.position if status.building is None else status.building
+
+
+def _pace(status: ProjectionStatus, rate: float) -> dict[str, Any]:
+    """How many events a second it takes, and in how many seconds it will have caught up at that rate."""
+    left = status.head - _reached(status)
+    if not left or rate <= 0:
+        return {"events_per_second": None, "eta_seconds": None}
+    return {"events_per_second": round(rate), "eta_seconds": round(left / rate, 1)}
+
+
+def _ranges(fleet: Fleet, status: ProjectionStatus) -> list[dict[str, Any]]:
+    """Each range of slices, how far it is, and who holds it."""
+    workers = {worker.id: worker for worker in fleet.workers}
+    found: list[dict[str, Any]] = []
+    for share in fleet.shares:
+        at = share.checkpoint
+        if (share.projection, share.version) == (status.name, status.version):
+            worker = workers.get(at.owner)
+            who = None if worker is None else {"host": worker.host.partition("/")[0], "pid": worker.pid}
+            found.append({"low": at.low, "high": at.high, "epoch": at.epoch, "position": at.position, "worker": who})
+    return found
 
 
 @command.command("status")

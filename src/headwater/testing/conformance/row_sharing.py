@@ -1,6 +1,6 @@
 """Ranges of slices are granted, split, merged and taken away, and a stale grant stores nothing. Reads: read_backend.py.
 
-Read next: row_finding.py.
+Read next: row_rebuilding.py.
 """
 
 from __future__ import annotations

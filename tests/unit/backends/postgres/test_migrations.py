@@ -123,6 +123,6 @@ async def test_checkpoints_of_version_1_become_ranges_of_all_slices(postgres_url
     finally:
         await connection.close()
     assert sql(RowStatements("grown")["load_checkpoints"]) == [
-        ("Articles", 1, 9, 1, 9, 0, 1023, 0, ""),
-        ("Seats", 2, 70, 3, 70, 0, 1023, 0, ""),
+        ("Articles", 1, 9, 1, 9, 0, 1023, 0, "", 0),
+        ("Seats", 2, 70, 3, 70, 0, 1023, 0, "", 0),
     ]

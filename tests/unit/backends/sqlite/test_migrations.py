@@ -63,4 +63,4 @@ def test_checkpoints_of_version_1_become_ranges_of_all_slices():
         found = connection.execute(statement("load_checkpoints")).fetchall()
     finally:
         connection.close()
-    assert found == [("Articles", 1, 9, 1, 9, 0, 1023, 0, ""), ("Seats", 2, 70, 3, 70, 0, 1023, 0, "")]
+    assert found == [("Articles", 1, 9, 1, 9, 0, 1023, 0, "", 0), ("Seats", 2, 70, 3, 70, 0, 1023, 0, "", 0)]

@@ -4,7 +4,8 @@ ALTER INDEX checkpoints_pkey RENAME TO checkpoints_of_all_slices_pkey;
 
 -- How far each range of slices of each version of each projection is. `epoch` grows when its rows are built anew,
 -- `changed_at` is the last position at which one of them changed. `owner` holds the range (empty: nobody); `token` grows
--- with every grant, release, split and merge, so that who lost a range cannot store into it.
+-- with every grant, release, split and merge, so that who lost a range cannot store into it. `side` says in which of
+-- two tables the rows stand: while one is answered from, the other may be built anew, in the next epoch.
 CREATE TABLE checkpoints (
     projection text COLLATE "C" NOT NULL,
     version integer NOT NULL,
@@ -15,6 +16,7 @@ CREATE TABLE checkpoints (
     changed_at bigint NOT NULL,
     owner text NOT NULL DEFAULT '',
     token bigint NOT NULL DEFAULT 0,
+    side smallint NOT NULL DEFAULT 0 CHECK (side IN (0, 1)),
     PRIMARY KEY (projection, version, epoch, low)
 ) WITH (fillfactor = 50);
 

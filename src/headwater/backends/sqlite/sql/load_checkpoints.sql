@@ -1,3 +1,3 @@
 -- How far every range of every version of every projection is, and who holds it.
-SELECT projection, version, position, epoch, changed_at, low, high, token, owner FROM checkpoints
+SELECT projection, version, position, epoch, changed_at, low, high, token, owner, side FROM checkpoints
 ORDER BY projection, version, epoch, low

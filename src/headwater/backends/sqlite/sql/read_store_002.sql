@@ -3,7 +3,8 @@ ALTER TABLE checkpoints RENAME TO checkpoints_of_all_slices;
 
 -- How far each range of slices of each version of each projection is. `epoch` grows when its rows are built anew,
 -- `changed_at` is the last position at which one of them changed. `owner` holds the range (empty: nobody); `token` grows
--- with every grant, release, split and merge, so that who lost a range cannot store into it.
+-- with every grant, release, split and merge, so that who lost a range cannot store into it. `side` says in which of
+-- two tables the rows stand: while one is answered from, the other may be built anew, in the next epoch.
 CREATE TABLE checkpoints (
     projection TEXT NOT NULL,
     version INTEGER NOT NULL,
@@ -14,6 +15,7 @@ CREATE TABLE checkpoints (
     changed_at INTEGER NOT NULL,
     owner TEXT NOT NULL DEFAULT '',
     token INTEGER NOT NULL DEFAULT 0,
+    side INTEGER NOT NULL DEFAULT 0 CHECK (side IN (0, 1)),
     PRIMARY KEY (projection, version, epoch, low)
 ) STRICT, WITHOUT ROWID;
 

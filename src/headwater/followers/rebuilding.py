@@ -1,0 +1,80 @@
+"""Building rows beside those that are served, and letting them take their place. Reads: standing.py, serving.py.
+
+Read next: follower.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from headwater.errors import StoreReadOnly
+from headwater.followers.standing import Standing
+from headwater.read_store.checkpoints import Fleet
+from headwater.read_store.protocol import ReadStore
+
+_LOG = logging.getLogger("headwater.followers")
+_GLANCE_SECONDS = 0.05
+
+
+class Rebuilding:
+    """What a process does about rows that are built beside. ``look`` has ``standing`` see how the fleet is now."""
+
+    def __init__(
+        self, read_store: ReadStore, standing: Standing, look: Callable[[], Awaitable[None]], lease_seconds: float
+    ) -> None:
+        self._rows = read_store
+        self._standing = standing
+        self._look = look
+        self._lease_seconds = lease_seconds
+        self._tidy_at: dict[str, float] = {}
+
+    async def learn_versions(self, fleet: Fleet, head: int) -> None:
+        """Find out which other versions' rows can be read while those of this one are not complete."""
+        for name, version in self._standing.versions.items():
+            known = [share for share in fleet.shares if share.projection == name]
+            others = {share.version for share in known} - {version}
+            if not others or any(share.checkpoint.position > head for share in known):
+                self._standing.serving.read_own(name)  # rows of another log, or of one that lost its end, help nobody
+            readable = [other for other in others if await self._rows.can_serve(name, other)]
+            self._standing.serving.may_read(name, frozenset(readable))
+
+    async def begin(self, name: str) -> int:
+        """Begin to build beside what is served, or in its place where that cannot be; gives the epoch."""
+        await self._look()
+        parked = any(each.projection == name for each in await self._rows.parked())
+        try:
+            if not parked and self._standing.position(name):  # else what is served is not worth keeping
+                return await self._rows.build_beside(name)
+        except StoreReadOnly as error:
+            _LOG.warning("%s is built anew in its place: %s", name, error)
+        await self._rows.reset(name)
+        return 0
+
+    async def switched(self, name: str, epoch: int) -> None:
+        """Wait until that epoch is served. Raises ``ProjectionFailed`` if it stops on an event; then it is given up."""
+        while self._standing.epoch(name) < epoch:
+            failure = self._standing.failure_beside(name)
+            if failure is not None:
+                await self._rows.abandon(name)
+                await self._look()
+                raise failure
+            await asyncio.sleep(_GLANCE_SECONDS)
+            await self._look()
+
+    async def switch(self, name: str) -> None:
+        """Let rows that were built beside take their place, once they are as far as those before."""
+        standing = self._standing
+        if not standing.is_building(name) or standing.position_beside(name) < standing.position(name):
+            return
+        if await self._rows.switch(name):
+            await self._look()
+            self._tidy_at[name] = asyncio.get_running_loop().time() + 2 * self._lease_seconds
+
+    async def tidy(self) -> None:
+        """Drop rows that were replaced, when everybody must have noticed that they were."""
+        now = asyncio.get_running_loop().time()
+        for name in [name for name, at in self._tidy_at.items() if at <= now]:
+            del self._tidy_at[name]
+            await self._rows.tidy(name)
