@@ -45,6 +45,44 @@ async def test_a_whole_log_passes_with_its_figures():
     assert outcome.figures == {"events": 3, "types": 1, "tags": 2, "bytes": 6}
 
 
+async def test_tags_of_one_name_are_asked_for_together():
+    """A log of many orders takes few reads; which of the tags the index lost is told all the same."""
+    events = [event(n, tags=(f"order:{n}", "shop:1")) for n in range(1, 1_001)]
+    shelf = Shelf(*events, lost=[("order:17", 17)])
+    asked = []
+
+    async def read(query=ALL, **options):
+        asked.append(query)
+        return await Shelf.read(shelf, query, **options)
+
+    shelf.read = read
+    faults = failed(await verify_log(shelf))
+    assert faults == {"the tag index is equal to the events' tags": ("order:17: 1 events carry it, the index finds 0",)}
+    assert len(asked) < 20
+
+
+async def test_tags_of_a_name_that_an_event_has_twice_are_asked_for_one_by_one():
+    """Or else the event that is found by one of them would hide that the other one is lost."""
+    pair = event(1, tags=("account:1", "account:2"))
+    faults = failed(await verify_log(Shelf(pair, event(2, tags=("account:3",)), lost=[("account:2", 1)])))
+    assert faults == {
+        "the tag index is equal to the events' tags": ("account:2: 1 events carry it, the index finds 0",)
+    }
+
+
+async def test_an_event_that_the_index_finds_by_a_tag_of_others():
+    """It is told by its position, since nobody knows by which of the tags it was found."""
+
+    class Confused(Shelf):
+        async def read(self, query=ALL, **options):
+            found = await super().read(query, **options)
+            return found if not query.items else Slice([*found.events, event(3, tags=("order:9",))], found.head)
+
+    faults = failed(await verify_log(Confused(event(1), event(2, tags=("order:2",)), event(3, tags=()))))
+    (told,) = faults["the tag index is equal to the events' tags"]
+    assert told == "3: the index finds it by one of 2 tags from order:1 on, which it does not carry"
+
+
 async def test_an_empty_log_is_whole():
     """No events, no faults."""
     assert (await verify_log(Shelf())).passed

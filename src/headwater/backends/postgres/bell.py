@@ -18,7 +18,6 @@ from zlib import crc32
 
 from headwater.backends.postgres.connection import say_goodbye
 from headwater.backends.postgres.driver import Connection
-from headwater.errors import StoreError
 
 _RING_SECONDS = 0.02
 _RING = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)"
@@ -100,9 +99,9 @@ class Bell:
             while not self._closed:
                 if self._notify and (listening is None or listening.is_closed()):
                     listening = await self._listen(hear)
-                with suppress(StoreError):
+                self.news.clear()  # before the look, which may miss what comes meanwhile
+                with suppress(Exception):  # who waits depends on this task: whatever fails, it looks again
                     await look()
-                self.news.clear()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(pause()):  # `wait_for` of Python 3.11 may lose a cancellation
                         await self.news.wait()

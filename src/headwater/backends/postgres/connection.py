@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 
 from headwater.backends.postgres.driver import DRIVER_OPTIONS, Connection, connect, driver
 from headwater.backends.postgres.errors import is_lost, store_error
-from headwater.errors import UnsupportedUrl
+from headwater.errors import StoreIOError, UnsupportedUrl
+
+T = TypeVar("T")
 
 Durability = Literal["full", "relaxed"]
 _LONGEST_NAME = 63
@@ -147,6 +149,20 @@ class Lanes:
                 connection.terminate()
                 raise
             await self._give(connection)
+
+    async def asked(self, question: Callable[[Connection], Awaitable[T]]) -> T:
+        """What a question that only reads finds out. Asked again if the connection was cut while it lay idle."""
+        lay_idle = bool(self._idle)
+        try:
+            async with self.lent() as connection:
+                return await question(connection)
+        except StoreIOError as error:
+            if not lay_idle or error.__cause__ is None or not is_lost(error.__cause__):
+                raise
+        while self._idle:  # what cut one has most likely cut them all
+            self._idle.pop().terminate()
+        async with self.lent() as connection:
+            return await question(connection)
 
     async def close(self) -> None:
         """Close what is idle now, and the rest as it comes back."""

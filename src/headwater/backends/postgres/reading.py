@@ -30,22 +30,24 @@ class EventReader:
         tags = [SEPARATOR.join(item.tags) for item in query.items]
         types = [SEPARATOR.join(item.types) for item in query.items]
         at_most = None if limit is None else min(limit, LARGEST)
-        async with self._lanes.lent() as connection:
+
+        async def found(connection: Connection) -> list[Row]:
             rows = await connection.fetch(self._read, tags, types, min(after, LARGEST), at_most, backwards)
             names = self._names
             if any(row[1] not in names for row in rows[1:]):  # types never change, so a later look knows them all
                 await self._learn_types(connection)
+            return rows
+
+        rows = await self._lanes.asked(found)
         return Slice(self._events(rows[1:]), rows[0][0])
 
     async def head(self) -> int:
         """The last position, 0 for an empty log."""
-        async with self._lanes.lent() as connection:
-            return int(await connection.fetchval(self._head))
+        return int(await self._lanes.asked(lambda connection: connection.fetchval(self._head)))
 
     async def load_snapshot(self, key: str) -> Snapshot | None:
         """The snapshot of that key."""
-        async with self._lanes.lent() as connection:
-            row = await connection.fetchrow(self._snapshot, key)
+        row = await self._lanes.asked(lambda connection: connection.fetchrow(self._snapshot, key))
         return None if row is None else Snapshot(row[0], row[1], row[2])
 
     async def _learn_types(self, connection: Connection) -> None:

@@ -119,7 +119,8 @@ class RowPool:
         except Exception as error:
             raise row_error(error, self._place, blame or self._blame) from error
         finally:
-            await self._pool.release(connection)
+            with suppress(Exception):  # it was cut, or does not answer: the pool makes another one
+                await self._pool.release(connection, timeout=_FAREWELL_SECONDS)
 
     @asynccontextmanager
     async def _undone(self, connection: Connection) -> AsyncGenerator[None, None]:

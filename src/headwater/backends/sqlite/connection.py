@@ -6,10 +6,11 @@ writer (write-ahead log); ``query_only`` makes a reader that tries to write fail
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Literal
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 import apsw
 import msgspec
@@ -83,14 +84,37 @@ def connect(file: SqliteFile, *, read_only: bool = False) -> Connection:
     if not directory.is_dir():
         raise StoreIOError(f"there is no directory {directory}", remedy="make it first", path=file.path)
     flags = apsw.SQLITE_OPEN_READWRITE | (0 if read_only else apsw.SQLITE_OPEN_CREATE)
+    path = file.path
+    if read_only and is_on_fixed_medium(path):
+        path, flags = _unchanging(path), apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
     with translated(file.path):
-        connection: Connection = _open(file.path, flags)
+        connection: Connection = _open(path, flags)
         try:
             _set_up(connection, file, read_only=read_only)
         except BaseException:
             connection.close(force=True)
             raise
     return connection
+
+
+def is_on_fixed_medium(path: str) -> bool:
+    """Whether the file is where nobody can write, as on a disc or a snapshot that is mounted to be read."""
+    asked = getattr(os, "statvfs", None)
+    if asked is None or not Path(path).exists():
+        return False
+    return bool(asked(path).f_flag & os.ST_RDONLY)
+
+
+def _unchanging(path: str) -> str:
+    """The name under which SQLite reads a file of the write-ahead mode without the files it else needs beside it."""
+    wal = Path(f"{path}-wal")
+    if wal.exists() and wal.stat().st_size:
+        raise StoreIOError(
+            f"{path} is on a read-only medium, and its last commits are in {wal.name} beside it",
+            remedy="copy both files to where they can be written, and open the copy",
+            path=path,
+        )
+    return f"file:{quote(str(Path(path).absolute()))}?immutable=1"
 
 
 def _open(path: str, flags: int) -> Any:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -17,10 +17,12 @@ import msgspec
 from headwater.backends.sqlite.connection import EVENT_LOG, FileKind, SqliteFile, connect
 from headwater.backends.sqlite.driver import Connection
 from headwater.backends.sqlite.errors import translated
+from headwater.backends.sqlite.reading import EventReader
 from headwater.backends.sqlite.schema import prepare
 from headwater.backends.sqlite.statements import statement
 from headwater.backends.sqlite.writer import EVENT_LOG_SCHEMA
 from headwater.errors import StoreCorrupt, StoreIOError
+from headwater.event_store.protocol import ALL, EventQuery, Slice
 from headwater.integration.verify import Check, checked
 
 _IN_MEMORY = SqliteFile(path=":memory:")
@@ -58,6 +60,34 @@ def version_of_file(url: str, kind: FileKind = EVENT_LOG) -> int | None:
         return None
     with closing(connect(file, read_only=True)) as connection, translated(file.path):
         return _version(connection)
+
+
+class FileLog:
+    """The log in a file, to be read only."""
+
+    def __init__(self, reader: EventReader) -> None:
+        self._reader = reader
+
+    async def head(self) -> int:
+        """See ``EventStore.head``."""
+        return self._reader.head()
+
+    async def read(self, query: EventQuery = ALL, *, after: int = 0, limit: int | None = None) -> Slice:
+        """See ``EventStore.read``."""
+        return await self._reader.read(query, after, limit, backwards=False)
+
+
+@contextmanager
+def readable_log(url: str) -> Generator[FileLog, None, None]:
+    """The log in the file that the URL names, to be read only: nothing is made or changed beside it either.
+
+    Raises ``StoreCorrupt``, ``StoreIOError``, ``SchemaTooNew``, ``SchemaOutdated``.
+    """
+    file = existing_file(url)
+    with closing(connect(file, read_only=True)) as connection:
+        prepare(connection, EVENT_LOG_SCHEMA, file, migrate=False)
+    with closing(EventReader(file)) as reader:
+        yield FileLog(reader)
 
 
 def file_facts(url: str) -> FileFacts:

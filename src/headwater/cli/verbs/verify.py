@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import click
@@ -14,7 +16,7 @@ from headwater.cli.verb import verb
 from headwater.errors import StoreCorrupt
 from headwater.event_store import open_store
 from headwater.event_store.opening import url_to_show
-from headwater.integration.verify import Check, ExpectedChain, Verification, checked, verify_log
+from headwater.integration.verify import Check, ExpectedChain, ReadableLog, Verification, checked, verify_log
 
 
 @click.command("verify")
@@ -36,13 +38,26 @@ async def command(screen: Screen, url: str, expect: str | None) -> int:
     with screen.progress("verifying") as moved:
         own = await backend_checks(url)
         try:
-            async with open_store(url, migrate=False) as store:
-                outcome = await verify_log(store, expect=wanted, moved=moved)
+            async with _opened(url) as log:
+                outcome = await verify_log(log, expect=wanted, moved=moved)
         except StoreCorrupt as error:
             outcome = Verification(0, {}, (checked("the log can be read", 0, [str(error)]),))
     outcome = outcome.with_checks(own)
     screen.answer(as_object(url, outcome), lambda: _draw(screen, url, outcome))
     return ExitCode.OK if outcome.passed else ExitCode.FAILED
+
+
+@asynccontextmanager
+async def _opened(url: str) -> AsyncGenerator[ReadableLog, None]:
+    """The log, without anything that could write it: a file may be on a medium that is only read."""
+    if url.startswith("sqlite:"):
+        from headwater.backends.sqlite.integrity import readable_log
+
+        with readable_log(url) as log:
+            yield log
+        return
+    async with open_store(url, migrate=False) as store:
+        yield store
 
 
 def expected(text: str | None) -> ExpectedChain | None:

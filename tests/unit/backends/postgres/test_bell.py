@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from headwater.backends.postgres import bell
+from headwater.errors import OutcomeUnknown
 from headwater.event_store import ALL, AppendCondition, Appended, Conflict, EventQuery, NewEvent, open_store
 
 LISTENERS = (
@@ -41,6 +42,67 @@ async def test_a_notification_wakes_other_processes(postgres_url, sql):
         await count_of(sql, 1)
         await there.append([event()])
         assert await waiting == [1]
+
+
+async def test_a_subscription_goes_on_after_its_connections_were_cut(postgres_url, sql):
+    """All of them at once, as an administrator does it, while it waits: it hears of the next event all the same."""
+    async with open_store(postgres_url) as here, open_store(postgres_url) as there:
+        await there.append([event()])
+        pages = aiter(here.subscribe())
+        assert await next_positions(pages) == [1]
+        for position in (2, 3, 4):
+            waiting = asyncio.ensure_future(next_positions(pages))
+            await count_of(sql, 1)
+            await asyncio.to_thread(
+                sql,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND pid <> pg_backend_pid()",
+            )
+            await repeated(there.append, [event()])
+            assert await waiting == [position]
+
+
+async def repeated(append, events):
+    """Append until the outcome is known."""
+    while True:
+        try:
+            return await append(events)
+        except OutcomeUnknown:
+            continue
+
+
+async def test_a_watch_outlives_what_nobody_thought_of():
+    """Whoever waits depends on it: an error of any kind while it looks is no reason to end."""
+    looks, heard_twice = [], asyncio.Event()
+
+    async def look():
+        looks.append(len(looks))
+        if len(looks) > 1:
+            heard_twice.set()
+        raise RuntimeError("not foreseen")
+
+    watched = bell.Bell(asyncio.Future, "s", poll=0.001, notify=False)
+    watched.watch(look, print)
+    async with asyncio.timeout(20):
+        await heard_twice.wait()
+    await watched.close()
+
+
+async def test_news_that_come_during_a_look_are_looked_at():
+    """And not at the next poll, which may be long away."""
+    looked = asyncio.Queue()
+
+    async def look():
+        looked.put_nowait(None)
+        if looked.qsize() == 1:
+            watched.news.set()
+
+    watched = bell.Bell(asyncio.Future, "s", poll=1_000, notify=False)
+    watched.watch(look, print)
+    async with asyncio.timeout(20):
+        while looked.qsize() < 2:  # noqa: ASYNC110  the watch moves
+            await asyncio.sleep(0)
+    await watched.close()
 
 
 async def test_appends_are_told_in_one_notification(postgres_url, monkeypatch):

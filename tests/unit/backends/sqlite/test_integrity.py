@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from contextlib import closing
 
 import apsw
 import pytest
 
-from headwater.backends.sqlite.integrity import existing_file, file_checks, file_facts
+from headwater.backends.sqlite.integrity import existing_file, file_checks, file_facts, readable_log
 from headwater.errors import StoreCorrupt, StoreIOError, UnsupportedUrl
 from headwater.event_store import NewEvent, open_store
+from headwater.integration.verify import verify_log
 
 HOLLOW_TRIGGER = """
 DROP TRIGGER events_are_never_updated;
@@ -126,3 +131,40 @@ def test_a_file_that_is_not_there_is_not_made(tmp_path):
     with pytest.raises(UnsupportedUrl):
         existing_file("sqlite:///")
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_log_where_nobody_can_write_is_read_as_it_is(log, tmp_path, monkeypatch):
+    """Nothing is made beside it, which a file in write-ahead mode else needs."""
+    monkeypatch.setattr("headwater.backends.sqlite.connection.is_on_fixed_medium", lambda _path: True)
+    before = sorted(tmp_path.iterdir())
+    with readable_log(log) as readable:
+        outcome = await verify_log(readable)
+        assert sorted(tmp_path.iterdir()) == before
+    assert (outcome.head, outcome.passed, faults(log)) == (3, True, {})
+
+
+async def test_commits_that_only_a_write_ahead_log_has_are_not_left_out(log, tmp_path, monkeypatch):
+    """Where that cannot be read, the log is not whole, and nobody is told that it were."""
+    async with open_store(log) as store:
+        await store.append([NewEvent(type="Placed", data=b"{}")])
+        shutil.copytree(tmp_path, tmp_path / "copy")
+    monkeypatch.setattr("headwater.backends.sqlite.connection.is_on_fixed_medium", lambda _path: True)
+    with pytest.raises(StoreIOError, match=r"last commits are in log\.db-wal") as told:
+        file_checks(f"sqlite:///{tmp_path}/copy/log.db")
+    assert "copy both files" in told.value.remedy
+
+
+def test_a_backup_on_a_read_only_medium_is_verified(log, tmp_path):
+    """As from a snapshot that is mounted to be read."""
+    mounted = f"mount --bind {tmp_path} {tmp_path} && mount -o remount,ro,bind {tmp_path}"
+    alone = ("unshare", "--mount", "sh", "-c")
+    if (
+        os.name != "posix"
+        or shutil.which("unshare") is None
+        or subprocess.run([*alone, mounted], check=False).returncode
+    ):
+        pytest.skip("only root may mount")
+    verify = f"! touch {tmp_path}/here 2>/dev/null && {sys.executable} -m headwater verify {log}"
+    done = subprocess.run([*alone, f"{mounted} && {verify}"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "the log is whole" in done.stdout
