@@ -33,7 +33,7 @@ format: $(READY) ## put the code into the house format
 	@$(BIN)/ruff format --quiet .
 
 bench: $(BENCH_READY) ## measure against the floors and the peers, on this machine
-	@$(BIN)/headwater bench $(ARGS)
+	@$(BIN)/headwater bench --long $(ARGS)
 
 docs: $(READY) ## write the generated pages, check links, execute every code block
 	@$(BIN)/python scripts/docs.py

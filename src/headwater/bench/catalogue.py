@@ -14,13 +14,21 @@ from headwater.bench.postgres_commands import POSTGRES_COMMANDS
 from headwater.bench.postgres_decay import POSTGRES_DECAY
 from headwater.bench.postgres_project import POSTGRES_PROJECT
 from headwater.bench.project import PROJECT
+from headwater.bench.read_side import (
+    QUERIES_POSTGRES,
+    QUERIES_POSTGRES_MILLION,
+    QUERIES_SQLITE,
+    QUERIES_SQLITE_MILLION,
+)
+from headwater.bench.rebuild import REBUILD, REBUILD_MILLION
 from headwater.bench.serve import SERVE
 from headwater.bench.slow_fsync import SLOW_FSYNC
 
 GROUPS: dict[str, Group] = {
     group.name: group
     for group in (
-        *(APPEND, SLOW_FSYNC, COMMANDS, LOAD, PROJECT, ASK, SERVE, FOOTPRINT),
+        *(APPEND, SLOW_FSYNC, COMMANDS, LOAD, PROJECT, ASK, QUERIES_SQLITE, REBUILD, SERVE, FOOTPRINT),
         *(POSTGRES_APPEND, POSTGRES_SLOW_FSYNC, POSTGRES_DECAY, POSTGRES_COMMANDS, POSTGRES_PROJECT, POSTGRES_ASK),
+        *(QUERIES_POSTGRES, QUERIES_SQLITE_MILLION, QUERIES_POSTGRES_MILLION, REBUILD_MILLION),
     )
 }

@@ -31,7 +31,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         settings = Settings(directory=Path(directory), scale=asked.scale, repetitions=asked.reps)
         if asked.sample:
             return _one_sample(asked.sample, settings)
-        report = _measured(asked.only or list(GROUPS), settings)
+        usual = [group.name for group in GROUPS.values() if asked.long or not group.long]
+        report = _measured(asked.only or usual, settings)
     _write(report, asked.json, asked.markdown)
     return _MISSED if asked.strict and (report.missed or report.not_measured) else 0
 
@@ -42,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Measure Headwater against floors and peers in the same run. Only ratios are judged.",
     )
     parser.add_argument("--only", action="append", choices=list(GROUPS), metavar="GROUP", help="run this group (again)")
+    parser.add_argument("--long", action="store_true", help="run the groups that take minutes, too")
     parser.add_argument("--list", action="store_true", help="list the groups")
     parser.add_argument("--scale", type=float, default=1.0, help="multiply every time box (default 1)")
     parser.add_argument("--reps", type=int, default=5, help="interleaved repetitions (default 5)")

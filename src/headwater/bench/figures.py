@@ -71,3 +71,5 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     title: str
     plan: Callable[[Settings], AbstractContextManager[Plan]]
+    long: bool = False
+    """Takes minutes: only runs if it is named, or with ``--long``."""

@@ -16,7 +16,7 @@ from headwater.bench.report import Report
 from headwater.bench.runner import run_group
 
 _OWN_SERVER = "postgres-append-slow-fsync"  # a server that is there already cannot be slowed
-_PEERS = ("UmaDB", "eventsourcing", "emmett", "eventsource-py", "python-cqrs")
+_PEERS = ("UmaDB", "eventsourcing", "emmett", "Core", "ORM", "eventsource-py", "python-cqrs")
 
 
 @contextmanager
@@ -86,6 +86,22 @@ def test_the_groups_can_be_listed(capsys):
     assert main(["--list"]) == 0
 
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(GROUPS)
+
+
+def test_groups_that_take_minutes_run_only_when_asked_for(tmp_path, monkeypatch):
+    """By name, or all of them."""
+    group = msgspec.structs.replace(GROUPS["load"], plan=_with_a_bold_claim)
+    for name in list(GROUPS):
+        monkeypatch.setitem(GROUPS, name, msgspec.structs.replace(group, name=name, long=name == "serve"))
+
+    def ran(*words):
+        path = tmp_path / "report.json"
+        main([*words, "--reps", "1", "--dir", str(tmp_path), "--json", str(path)])
+        return [group.name for group in msgspec.json.decode(path.read_bytes(), type=Report).groups]
+
+    assert ran() == [name for name in GROUPS if name != "serve"]
+    assert ran("--long") == list(GROUPS)
+    assert ran("--only", "serve") == ["serve"]
 
 
 def test_one_sample_can_be_taken_by_a_parent_process(tmp_path, capsys):

@@ -61,6 +61,14 @@ async def test_tags_of_one_name_are_asked_for_together():
     assert len(asked) < 20
 
 
+async def test_a_backend_that_compared_its_index_is_asked_by_types():
+    """It asks for much less where there are many types, and a lost entry is found all the same."""
+    events = [event(n, tags=(f"order:{n % 3}",)) for n in range(1, 10)]
+    shelf = Shelf(*events, lost=[("order:2", 5)])
+    faults = failed(await verify_log(shelf, compared=True))
+    assert faults == {"the tag index is equal to the events' tags": ("order:2: 3 events carry it, the index finds 2",)}
+
+
 async def test_tags_of_a_name_that_an_event_has_twice_are_asked_for_one_by_one():
     """Or else the event that is found by one of them would hide that the other one is lost."""
     pair = event(1, tags=("account:1", "account:2"))
