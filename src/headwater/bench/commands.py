@@ -116,14 +116,16 @@ async def measured_commands(
     """Commands per second on a log of so many orders, divided among the clients; ``cache`` states are kept."""
     async with orders_app().open(url, cache_size=cache) as runtime:
         before = await runtime.event_store.head()
-        sample = await rate_of_clients(clients, seconds, partial(_client, runtime, command, clients, orders))
+        sample = await rate_of_clients(clients, seconds, partial(command_client, runtime, command, clients, orders))
         made = await runtime.event_store.head() - before
         if cache == 0:
             sample.details["mean_events_loaded"] = EVENTS_PER_ORDER - 1 + made / orders / 2
         return sample
 
 
-def _client(runtime: Runtime, command: str, clients: int, orders: int, number: int) -> Callable[[], Awaitable[object]]:
+def command_client(
+    runtime: Runtime, command: str, clients: int, orders: int, number: int
+) -> Callable[[], Awaitable[object]]:
     """A client that goes round its own share of the orders."""
     turns = count()
     mine = [line_json(order_id(order)) for order in range(number, orders, clients)]

@@ -1,4 +1,4 @@
-"""Clients that append to one log from several processes, begun together. Reads: append.py, processes.py.
+"""Clients that append or command on one log from several processes, begun together. Reads: append.py, commands.py.
 
 Run as a program, it is one of these processes: it opens the log, says that it is ready, waits for a line, and measures.
 Read next: postgres_append.py.
@@ -9,26 +9,31 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
+from typing import TypeAlias
 
 import msgspec
 
 from headwater.bench.append import append_client
+from headwater.bench.commands import WARM_CACHE, command_client
 from headwater.bench.figures import Sample
 from headwater.bench.processes import answer
 from headwater.bench.timing import rate_of_clients, run
+from headwater.bench.workload import orders_app
 from headwater.event_store import open_store
 
 _PATIENCE_SECONDS = 60.0
 _LAST_WORDS = 500
+_Client: TypeAlias = Callable[[int], Callable[[], Awaitable[object]]]
 
 
 class Clients(msgspec.Struct, frozen=True, kw_only=True):
     """What one process is to do: so many clients, each on its own orders, the first of them numbered ``first``.
 
     ``begun`` is how many appends each of them made before; ``conditional`` says whether they give a condition.
+    With ``orders`` they send commands, the orders (as many as there are clients in all) being there before.
     """
 
     url: str
@@ -37,10 +42,11 @@ class Clients(msgspec.Struct, frozen=True, kw_only=True):
     first: int = 0
     begun: int = 0
     conditional: bool = True
+    orders: int = 0
 
 
-def appends_of_fleet(asked: Clients, processes: int) -> Sample:
-    """Appends per second of all clients, divided among so many processes; the worst p50 and p99, and all conflicts."""
+def measured_fleet(asked: Clients, processes: int) -> Sample:
+    """Appends or commands per second of all clients, divided among processes; the worst p50 and p99, all conflicts."""
     share = asked.clients // processes
     parts = [msgspec.structs.replace(asked, clients=share, first=number * share) for number in range(processes)]
     if processes == 1:
@@ -86,15 +92,26 @@ def _line(child: subprocess.Popen[bytes]) -> bytes:
 
 async def _measured(asked: Clients, *, wait: bool = False) -> Sample:
     conflicts: list[int] = []
-    async with open_store(asked.url) as store:
+    async with _commanding(asked) if asked.orders else _appending(asked, conflicts) as client:
         if wait:
             answer("ready")
             sys.stdout.flush()
             await asyncio.to_thread(sys.stdin.readline)
-        client = partial(append_client, store, begun=asked.begun, conditional=asked.conditional, conflicts=conflicts)
         sample = await rate_of_clients(asked.clients, asked.seconds, lambda number: client(asked.first + number))
         sample.details["conflicts"] = len(conflicts)
         return sample
+
+
+@asynccontextmanager
+async def _appending(asked: Clients, conflicts: list[int]) -> AsyncGenerator[_Client, None]:
+    async with open_store(asked.url) as store:
+        yield partial(append_client, store, begun=asked.begun, conditional=asked.conditional, conflicts=conflicts)
+
+
+@asynccontextmanager
+async def _commanding(asked: Clients) -> AsyncGenerator[_Client, None]:
+    async with orders_app().open(asked.url, cache_size=WARM_CACHE) as runtime:
+        yield partial(command_client, runtime, "AddLine", asked.orders, asked.orders)
 
 
 if __name__ == "__main__":

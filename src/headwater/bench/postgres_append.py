@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from headwater.bench.figures import Case, Group, Kind, Plan, Sample, Settings, Target
-from headwater.bench.fleet import Clients, appends_of_fleet
+from headwater.bench.fleet import Clients, measured_fleet
 from headwater.bench.floors import fresh
 from headwater.bench.postgres_floors import FLOOR_256, FLOOR_ONE, append_floor
 from headwater.bench.postgres_server import ABSENT, PostgresServer, is_available, postgres_server
@@ -88,7 +88,7 @@ def _floor(server: PostgresServer, seconds: float, appends: int) -> Sample:
 
 def _appends(server: PostgresServer, seconds: float, processes: int, *, conditional: bool = True) -> Sample:
     url = server.fresh_database()
-    return appends_of_fleet(Clients(url=url, clients=_CLIENTS, seconds=seconds, conditional=conditional), processes)
+    return measured_fleet(Clients(url=url, clients=_CLIENTS, seconds=seconds, conditional=conditional), processes)
 
 
 def _conflicts(server: PostgresServer, seconds: float) -> Sample:

@@ -11,6 +11,7 @@ from functools import partial
 
 from headwater.bench.commands import WARM_CACHE, measured_commands
 from headwater.bench.figures import Case, Group, Plan, Sample, Settings, Target
+from headwater.bench.fleet import Clients, measured_fleet
 from headwater.bench.logs import fill_with_orders
 from headwater.bench.payload import EVENTS_PER_ORDER
 from headwater.bench.peers import absence, emmett, eventsourcing_postgres, installed
@@ -23,6 +24,7 @@ _CLIENTS = 256
 _COLD_ORDERS = 2048
 _PEER_ORDERS = 100
 
+WARM_2 = "PostgreSQL: commands, warm, 256 clients in 2 processes"
 WARM_256, COLD_256 = "PostgreSQL: commands, warm, 256 clients", "PostgreSQL: commands, cold, 256 clients"
 EVENTSOURCING = "eventsourcing PostgreSQL: commands"
 EMMETT, EMMETT_16 = "emmett PostgreSQL: commands", "emmett PostgreSQL: commands, 16 at a time"
@@ -54,6 +56,13 @@ def _subjects(server: PostgresServer, settings: Settings) -> Iterator[Case]:
     ):
         measure = partial(_commands, server, seconds, number, cache)
         yield Case(name=name, kind="headwater", unit="command/s", does=f"JSON in, receipt out; {does}", measure=measure)
+    yield Case(
+        name=WARM_2,
+        kind="headwater",
+        unit="command/s",
+        does="JSON in, receipt out; each process keeps the states of its own 128 orders",
+        measure=lambda: _fleet(server, seconds),
+    )
 
 
 def _peers(server: PostgresServer, settings: Settings) -> Iterator[Case]:
@@ -83,12 +92,19 @@ def _commands(server: PostgresServer, seconds: float, orders: int, cache: int) -
     return run(measured_commands(url, seconds, _CLIENTS, orders, cache))
 
 
+def _fleet(server: PostgresServer, seconds: float) -> Sample:
+    url = server.fresh_database()
+    run(fill_with_orders(url, _CLIENTS, EVENTS_PER_ORDER - 1))
+    return measured_fleet(Clients(url=url, clients=_CLIENTS, seconds=seconds, orders=_CLIENTS), 2)
+
+
 def _of_emmett(server: PostgresServer, seconds: float, orders: int, tasks: int) -> Sample:
     return emmett.commands(server.fresh_database(), seconds, orders, tasks)
 
 
 _TARGETS = (
     Target(figure=WARM_256, against=(EVENTSOURCING,), limit=100),
+    Target(figure=WARM_2, against=(EVENTSOURCING,)),
     Target(figure=WARM_256, against=(EMMETT,), limit=20),
     Target(figure=WARM_256, against=(EMMETT_16,)),
     Target(figure=WARM_256, against=(FLOOR_ONE,)),

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from itertools import count
 
 from headwater.bench.figures import Case, Group, Plan, Sample, Settings, Target
-from headwater.bench.fleet import Clients, appends_of_fleet
+from headwater.bench.fleet import Clients, measured_fleet
 from headwater.bench.payload import EVENTS_PER_ORDER, line_json, order_key
 from headwater.bench.postgres_server import ABSENT, PostgresServer, is_available, postgres_server
 from headwater.bench.timing import run
@@ -58,7 +58,7 @@ def _measure(place: Callable[[], str], seconds: float, rounds: int) -> Callable[
     starts = count(rounds, _MORE_THAN_A_SAMPLE)
 
     def measure() -> Sample:
-        return appends_of_fleet(Clients(url=place(), clients=_CLIENTS, seconds=seconds, begun=next(starts)), 1)
+        return measured_fleet(Clients(url=place(), clients=_CLIENTS, seconds=seconds, begun=next(starts)), 1)
 
     return measure
 

@@ -6,12 +6,13 @@ from itertools import count
 from typing import Annotated
 
 from headwater.app import App
+from headwater.figure_marks import Count, Group, Sum
 from headwater.messages import Cache, Event, Query, Tag
 from headwater.queries.asking import answers
 from headwater.read_models import Indexed, Key, Page, PageRequest, Projection, ReadModel, Searchable, on
 from headwater.read_store.filters import Range
 from headwater.read_store.reader import Reader
-from headwater.reports import Count, Group, ReportRow, Sum
+from headwater.reports import ReportRow
 
 STATES = ("open", "paid", "shipped", "cancelled")
 _REGIONS = tuple(f"region-{number}" for number in range(10))

@@ -10,7 +10,7 @@ import pytest
 from headwater.bench import main
 from headwater.bench.catalogue import GROUPS
 from headwater.bench.figures import Plan, Settings, Target
-from headwater.bench.fleet import Clients, appends_of_fleet
+from headwater.bench.fleet import Clients, measured_fleet
 from headwater.bench.postgres_server import ABSENT, URL_VARIABLE, postgres_server
 from headwater.bench.report import Report
 from headwater.bench.runner import run_group
@@ -143,4 +143,4 @@ def test_a_process_that_fails_says_why(tmp_path):
     asked = Clients(url=f"sqlite:///{tmp_path / 'gone' / 'log.db'}", clients=4, seconds=0.01)
 
     with pytest.raises(RuntimeError, match="StoreIOError"):
-        appends_of_fleet(asked, 2)
+        measured_fleet(asked, 2)

@@ -17,6 +17,7 @@ import msgspec
 from headwater.backends.sqlite.connection import EVENT_LOG, FileKind, SqliteFile, connect
 from headwater.backends.sqlite.driver import Connection
 from headwater.backends.sqlite.errors import translated
+from headwater.backends.sqlite.lanes import Lanes, Types
 from headwater.backends.sqlite.reading import EventReader
 from headwater.backends.sqlite.schema import prepare
 from headwater.backends.sqlite.statements import statement
@@ -86,8 +87,8 @@ def readable_log(url: str) -> Generator[FileLog, None, None]:
     file = existing_file(url)
     with closing(connect(file, read_only=True)) as connection:
         prepare(connection, EVENT_LOG_SCHEMA, file, migrate=False)
-    with closing(EventReader(file)) as reader:
-        yield FileLog(reader)
+    with closing(Lanes(file)) as lanes:
+        yield FileLog(EventReader(lanes, Types()))
 
 
 def file_facts(url: str) -> FileFacts:

@@ -115,7 +115,7 @@ async def test_cancelling_reaches_the_server(store, postgres_server):
 async def test_who_finds_no_free_connection_is_told(postgres_url):
     """After the time that the URL says, with what to do about it."""
     async with AsyncExitStack() as stack:
-        store = await _opened(stack, f"{postgres_url}?pool_size=1&pool_timeout=0.05")
+        store = await _opened(stack, f"{postgres_url}?pool_size=1&pool_timeout=1")
         await put(store, SEATS, *_seats(2))
         async with aclosing(store.reader(Seat).stream()) as rows:
             await anext(rows)

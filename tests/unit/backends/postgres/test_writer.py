@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import asyncpg
 import pytest
 from tests.servers.postgres import served
 
+from headwater.backends.postgres.batches import Batch
+from headwater.backends.postgres.statements import statement
 from headwater.errors import InvalidAppend, OutcomeUnknown, StoreError, StoreIOError, StoreReadOnly
 from headwater.event_store import ALL, AppendCondition, Appended, Conflict, EventQuery, NewEvent, open_store
 
@@ -177,6 +180,26 @@ async def test_many_appends_need_no_second_connection(store, postgres_server, po
     postgres_server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
     outcomes = await asyncio.gather(*(store.append([event("x")]) for _ in range(600)), return_exceptions=True)
     assert sorted(outcome.first for outcome in outcomes) == list(range(2, 602))
+
+
+async def test_a_condition_knows_types_that_came_while_it_waited_for_its_turn(store, sql, postgres_url):
+    """Known types are looked for before the lock is taken, so what is not known yet is looked for again behind it."""
+    await store.append([event("x")])
+    other = await asyncpg.connect(postgres_url)
+    before = Batch([([NewEvent("New", b"{}", ("x",))], None)]).arguments()
+    async with other.transaction():
+        await other.fetchrow(statement("append_batch").format(schema="headwater"), False, True, 0, *before)
+        of = EventQuery.of
+        queries = [
+            of(tags=("x",)),
+            of(types=("A",), tags=("y",)),
+            of(types=("New",)),
+            of(types=("A", "New"), tags=("x",)),
+        ]
+        appends = [asyncio.ensure_future(store.append([event("z")], AppendCondition(one, 1))) for one in queries]
+        await running(sql, "%append_batch%", "wait_event_type = 'Lock'")
+    await other.close()
+    assert await asyncio.gather(*appends) == [Conflict(2), Appended(3, 3), Conflict(2), Conflict(2)]
 
 
 async def test_both_connections_of_the_writer_may_be_lost(store, sql):

@@ -2,30 +2,24 @@
 -- A batch of one run of which nothing is refused is stored from its arrays as they came, without cutting, filtering and
 -- counting; and items with tags and items without are looked for apart, so that most conditions are one index scan.
 
--- The numbers of these types; new ones get theirs. To be called in turn.
-CREATE OR REPLACE FUNCTION type_numbers(p_names text []) RETURNS integer []
+-- The sets of types of conditions, as numbers. A set is complete if every type it names is known, and it names some.
+CREATE FUNCTION type_sets(p_sets text [], OUT o_sets text [], OUT o_complete boolean)
 LANGUAGE plpgsql
 SET search_path FROM CURRENT
 AS $$
-DECLARE
-    numbers integer[] := (
-        SELECT array_agg(t.id ORDER BY w.place)
-        FROM unnest(p_names) WITH ORDINALITY AS w(name, place)
-        JOIN types AS t ON t.name = w.name
-    );
 BEGIN
-    IF coalesce(cardinality(numbers), 0) = cardinality(p_names) THEN
-        RETURN numbers;
-    END IF;
-    INSERT INTO types (id, name)
-    SELECT (SELECT coalesce(max(id), 0) FROM types) + row_number() OVER (), w.name
-    FROM unnest(p_names) AS w(name)
-    WHERE NOT EXISTS (SELECT FROM types AS t WHERE t.name = w.name);
-    RETURN (
-        SELECT array_agg(t.id ORDER BY w.place)
-        FROM unnest(p_names) WITH ORDINALITY AS w(name, place)
-        JOIN types AS t ON t.name = w.name
-    );
+    SELECT array_agg(s.ids::text ORDER BY s.place), coalesce(bool_and(cardinality(s.ids) = s.named), true)
+    INTO o_sets, o_complete
+    FROM (
+        SELECT
+            w.place,
+            CASE w.names WHEN '' THEN -1 ELSE cardinality(string_to_array(w.names, U&'\001F')) END AS named,
+            ARRAY(
+                SELECT t.id FROM types AS t
+                WHERE w.names = '' OR t.name = ANY(string_to_array(w.names, U&'\001F')) ORDER BY t.id
+            ) AS ids
+        FROM unnest(p_sets) WITH ORDINALITY AS w(names, place)
+    ) AS s;
 END
 $$;
 
@@ -71,9 +65,15 @@ SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off S
 AS $$
 DECLARE
     separator CONSTANT text := U&'\001F';
-    head bigint := take_turn(p_durable);
-    type_ids integer[] := type_numbers(p_types);
+    -- Types never change, so those that are known are looked for before it is this batch's turn.
+    type_ids integer[] := (
+        SELECT array_agg(t.id ORDER BY w.place)
+        FROM unnest(p_types) WITH ORDINALITY AS w(name, place)
+        JOIN types AS t ON t.name = w.name
+    );
     sets text[];
+    are_complete boolean;
+    head bigint;
     first_request integer := 1;
     last_request integer;
     first_event integer;
@@ -84,21 +84,18 @@ DECLARE
     number integer;
     repeated bigint;
 BEGIN
+    SELECT o_sets, o_complete INTO sets, are_complete FROM type_sets(p_sets);
+    head := take_turn(p_durable);
+    IF coalesce(cardinality(type_ids), 0) < cardinality(p_types) THEN
+        type_ids := type_numbers(p_types);
+    END IF;
+    IF NOT are_complete THEN
+        SELECT o_sets INTO sets FROM type_sets(p_sets);
+    END IF;
     o_head := head;
     o_requests := '{}';
     o_reasons := '{}';
     o_positions := '{}';
-    IF cardinality(p_sets) > 0 THEN
-        sets := (
-            SELECT array_agg(
-                (
-                    SELECT coalesce(array_agg(t.id ORDER BY t.id), '{}')::text FROM types AS t
-                    WHERE s.names = '' OR t.name = ANY(string_to_array(s.names, separator))
-                ) ORDER BY s.place
-            )
-            FROM unnest(p_sets) WITH ORDINALITY AS s(names, place)
-        );
-    END IF;
 
     FOREACH last_request IN ARRAY p_runs LOOP
         first_event := CASE first_request WHEN 1 THEN 1 ELSE p_events[first_request - 1] + 1 END;
@@ -129,7 +126,8 @@ BEGIN
                     ) AS c(request, after, set, lead, others)
                     CROSS JOIN LATERAL (
                         SELECT t.position FROM event_tags AS t
-                        WHERE t.tag = c.lead AND t.type = ANY(sets[coalesce(c.set, 1)]::integer[]) AND t.position > c.after
+                        WHERE t.tag = c.lead AND t.type = ANY(sets[coalesce(c.set, 1)]::integer[])
+                            AND t.position > c.after
                             AND (c.others IS NULL OR NOT EXISTS (
                                 SELECT FROM unnest(string_to_array(c.others, separator)) AS o(tag)
                                 WHERE NOT EXISTS (
@@ -156,7 +154,8 @@ BEGIN
                         ) AS first
                         LIMIT 1
                     ) AS found
-                    WHERE (i_lead = '{}' OR array_position(i_lead, NULL) IS NOT NULL) AND c.lead IS NULL AND c.after < head
+                    WHERE (i_lead = '{}' OR array_position(i_lead, NULL) IS NOT NULL)
+                        AND c.lead IS NULL AND c.after < head
                 ) AS m
                 GROUP BY m.request
             ) AS f;
@@ -212,3 +211,5 @@ BEGIN
     END LOOP;
 END
 $$;
+
+REVOKE ALL ON FUNCTION type_sets FROM PUBLIC;
