@@ -18,8 +18,9 @@ from headwater.commands.handlers import HandlerPlan, handler_plan, is_handler
 from headwater.commands.routing import Route, routes_of
 from headwater.messages import Command, Message
 from headwater.queries.asking import QueryPlan, declared_query_plan, is_declared, is_query_handler, query_plan
+from headwater.queries.reports import ReportQuery
 from headwater.read_models import Projection, ProjectionPlan, projection_plan
-from headwater.signatures import Parameter
+from headwater.signatures import Parameter, is_kind
 from headwater.upcasting import is_upcaster
 
 
@@ -62,7 +63,7 @@ class _Parts:
             self._keep(self.aggregates, aggregate_plan(part))
         elif is_below(part, Projection):
             self._keep(self.projections, projection_plan(part))
-        elif is_declared(part):
+        elif is_declared(part) or is_kind(part, ReportQuery):
             self._keep(self.queries, declared_query_plan(part))
         elif is_below(part, Message):
             self.messages.append(part)

@@ -15,6 +15,7 @@ from headwater.annotations import is_below, name_of
 from headwater.messages import Query, contract_of
 from headwater.queries.declared import DetailPlan, ListPlan, declared_plan
 from headwater.queries.listing import DetailQuery, ListQuery
+from headwater.queries.reports import ReportPlan, ReportQuery, report_plan
 from headwater.read_models import Page, ReadModel
 from headwater.read_store.reader import Reader
 from headwater.read_store.views import sources_of, view_faults
@@ -120,7 +121,8 @@ def is_declared(part: object) -> bool:
 
 def declared_query_plan(cls: type[Query[Any]]) -> QueryPlan | str:
     """How a declared query is answered; a string is the fault that leaves no plan at all."""
-    plan = declared_plan(cls)
+    declared: Any = cls
+    plan = report_plan(declared) if is_below(declared, ReportQuery) else declared_plan(declared)
     if isinstance(plan, str):
         return plan
     return QueryPlan(
@@ -131,7 +133,7 @@ def declared_query_plan(cls: type[Query[Any]]) -> QueryPlan | str:
         services=(),
         where=cls.__qualname__,
         faults=plan.faults,
-        declared=plan,
+        declared=None if isinstance(plan, ReportPlan) else plan,
     )
 
 
@@ -143,6 +145,9 @@ def answer_type_of(query: type[Query[Any]]) -> Any:
             given = get_args(generic)
             if not is_below(origin, Query) or any(isinstance(argument, TypeVar) for argument in given):
                 continue
+            if issubclass(origin, ReportQuery):
+                rows: Any = list
+                return rows[given[0]]
             page: Any = Page
             return page[given[0]] if issubclass(origin, ListQuery) else given[0]
     return Any

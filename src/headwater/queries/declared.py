@@ -5,7 +5,7 @@ Reads: listing.py, read_store/reader.py. Read next: asking.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Literal, TypeAlias, get_args
@@ -72,19 +72,7 @@ class ListPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     async def answer(self, query: ListQuery[Any], rows: Reader[Any]) -> Page[Any]:
         """The page that the query asks for."""
-        reader = rows
-        together: dict[str, Any] = {}
-        for each in self.filters:
-            value = getattr(query, each.field)
-            if value is None or value is msgspec.UNSET:
-                continue
-            wanted = value if each.make is None else each.make(value)
-            if len(each.columns) == 1 and each.columns[0] not in together:
-                together[each.columns[0]] = wanted
-            else:
-                reader = reader.where_any(**dict.fromkeys(each.columns, wanted))
-        if together:
-            reader = reader.where(**together)
+        reader = filtered(rows, query, self.filters)
         if self.search is not None:
             reader = reader.search(getattr(query, self.search), highlight=self.highlight)
         if query.sort:
@@ -99,6 +87,21 @@ class ListPlan(msgspec.Struct, frozen=True, kw_only=True):
             name = word.strip().removeprefix("-").removeprefix("+")
             if name and name not in self.sortable:
                 raise unknown_field(self.query.__name__, name, "sort by", *self.sortable)
+
+
+def filtered(rows: Reader[Any], query: Query[Any], filters: Iterable[FilterPlan]) -> Reader[Any]:
+    """The rows that meet what a query's fields say."""
+    together: dict[str, Any] = {}
+    for each in filters:
+        value = getattr(query, each.field)
+        if value is None or value is msgspec.UNSET:
+            continue
+        wanted = value if each.make is None else each.make(value)
+        if len(each.columns) == 1 and each.columns[0] not in together:
+            together[each.columns[0]] = wanted
+        else:
+            rows = rows.where_any(**dict.fromkeys(each.columns, wanted))
+    return rows.where(**together) if together else rows
 
 
 class DetailPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,7 +183,7 @@ def _list_plan(cls: type[Any], model: type[ReadModel], hints: Mapping[str, Any],
             search, highlight = name, found.highlight
             faults.extend(_search_faults(f"{cls.__name__}.{name}", hint, view))
             continue
-        plan = _filter_plan(cls, name, hint, view)
+        plan = filter_plan(cls, name, hint, view)
         if isinstance(plan, FilterPlan):
             filters.append(plan)
         else:
@@ -203,7 +206,7 @@ def _list_plan(cls: type[Any], model: type[ReadModel], hints: Mapping[str, Any],
     )
 
 
-def _filter_plan(cls: type[Any], name: str, hint: Any, view: Table | View) -> FilterPlan | list[str]:
+def filter_plan(cls: type[Any], name: str, hint: Any, view: Table | View) -> FilterPlan | list[str]:
     """How a field filters, or what is wrong with it."""
     where = f"{cls.__name__}.{name}"
     mark = next((mark for mark in _marks(hint) if isinstance(mark, Filter)), Filter())

@@ -186,3 +186,18 @@ def test_a_projection_that_others_build_is_listed_with_its_pace(headwater, proje
         (held,) = listed["ranges"]
         assert (held["low"], held["high"], held["worker"]["pid"] > 0, listed["workers"]) == (0, 1023, True, 1)
         assert (listed["state"], listed["events_per_second"]) == ("live", None)
+
+
+def test_a_projection_is_shown_step_by_step(headwater, tasks):
+    """Which rows each event changes: all of them, a range, or those of one key."""
+    found = headwater("projections", "stepper", "app:app", "Tasks", "--json").json
+    assert [step["position"] for step in found] == [1, 2, 3, 4]
+    assert found[0]["changes"][0]["before"] is None
+    ((change,),) = [step["changes"] for step in found if step["type"] == "TaskCompleted"]
+    assert (change["before"]["status"], change["after"]["status"]) == ("open", "done")
+    some = headwater("projections", "stepper", "app:app", "Tasks", "--from", 2, "--to", 3, "--json").json
+    assert [step["position"] for step in some] == [2, 3]
+    one = headwater("projections", "stepper", "app:app", "Tasks", "--key", change["key"], "--json").json
+    assert {each["key"] for step in one for each in step["changes"]} == {change["key"]}
+    assert "status: open -> done" in headwater("projections", "stepper", "app:app", "Tasks").out
+    assert headwater("projections", "stepper", "app:app", "Task", "--json").problem["code"] == "unknown-message"

@@ -1,4 +1,4 @@
-"""``headwater projections list|status|rebuild|pause|resume|diff APP``: the read side.
+"""``headwater projections list|status|rebuild|stepper|pause|resume|diff APP``: the read side.
 
 Reads: ../applications.py, runtime.py. Read next: verbs/parked.py.
 """
@@ -6,19 +6,23 @@ Reads: ../applications.py, runtime.py. Read next: verbs/parked.py.
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextlib import suppress
+from difflib import get_close_matches
 from time import monotonic
 from typing import Any
 
 import click
 import msgspec
 
+from headwater.analysis.stepper import Step, steps
 from headwater.app import App
 from headwater.cli.applications import existing_log, load_app, log_url, user
-from headwater.cli.screen import Screen
+from headwater.cli.screen import Screen, as_text
 from headwater.cli.verb import READ_STORE_OPTION, URL_OPTION, verb
 from headwater.cli.watching import watched
-from headwater.errors import ProjectionFailed, ProjectionPaused, StoreIOError
+from headwater.errors import ProjectionFailed, ProjectionPaused, StoreIOError, UnknownMessage
+from headwater.event_store import open_store
 from headwater.followers import ProjectionStatus
 from headwater.messages import contract_of
 from headwater.projections.comparing import MOST_LISTED
@@ -234,3 +238,49 @@ async def diff(screen: Screen, app: str, name: str, limit: int, url: str | None,
 
     screen.answer(shown, draw)
     return int(not found.is_equal)
+
+
+@command.command("stepper")
+@click.argument("app", metavar="APP")
+@click.argument("name", metavar="NAME")
+@URL_OPTION
+@click.option("--from", "first", type=click.IntRange(min=1), default=1, metavar="N", help="The first position to show.")
+@click.option("--to", "last", type=click.IntRange(min=1), metavar="N", help="The last position to show.")
+@click.option("--key", metavar="KEY", help="Only the row of that key.")
+@verb
+async def stepper(
+    screen: Screen, app: str, name: str, url: str | None, first: int, last: int | None, key: str | None
+) -> None:
+    """Step through the events of the projection NAME, and show which rows each of them changes.
+
+    The rows are folded from the log alone; nothing live is touched. In a terminal, any key goes on, and q ends it.
+    """
+    loaded = load_app(app)
+    plan = next((plan for plan in loaded.wiring.projections if plan.name == name), None)
+    if plan is None:
+        known = [each.name for each in loaded.wiring.projections]
+        raise UnknownMessage("projection", name, *get_close_matches(name, known, 1))
+    async with open_store(await existing_log(log_url(loaded, url)), migrate=False) as events:
+        found: list[Step] = []
+        waits = sys.stdin.isatty() and sys.stdout.isatty() and not screen.as_json
+        async for step in steps(plan, events, loaded.codec, first=first, last=last, key=key):
+            if screen.as_json:
+                found.append(step)
+                continue
+            _draw_step(screen, step)
+            if waits and click.getchar() in {"q", "Q", "\x03", "\x1b"}:
+                break
+    if screen.as_json:
+        screen.answer(found, lambda: None)
+
+
+def _draw_step(screen: Screen, step: Step) -> None:
+    screen.line(f"{step.position:,}  {step.recorded_at.isoformat(sep=' ', timespec='seconds')}  {step.type}")
+    for change in step.changes:
+        before: dict[str, Any] = {} if change.before is None else msgspec.to_builtins(change.before, enc_hook=str)
+        after: dict[str, Any] = {} if change.after is None else msgspec.to_builtins(change.after, enc_hook=str)
+        what = "new" if not before else "gone" if not after else "changed"
+        screen.line(f"    {change.model} {change.key}: {what}")
+        for field in after or before:
+            if before.get(field) != after.get(field):
+                screen.line(f"        {field}: {as_text(before.get(field))} -> {as_text(after.get(field))}")
