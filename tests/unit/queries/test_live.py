@@ -249,9 +249,11 @@ async def test_the_first_answer_may_have_to_include_a_position():
                 await anext(answers)
 
 
-async def test_a_process_that_projects_nothing_tells_too(tmp_path):
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+async def test_a_process_that_projects_nothing_tells_too(store, tmp_path, request):
     """It notices what another one has projected."""
-    rows, events = f"sqlite:///{tmp_path}/rows.db", f"sqlite:///{tmp_path}/log.db"
+    sqlite = f"sqlite:///{tmp_path}/rows.db"
+    rows, events = (sqlite if store == "sqlite" else request.getfixturevalue("postgres_url")), "memory:"
     async with (
         live(rows=rows, events=events) as projecting,
         bank(Balances, Entries, rows=rows, events=projecting.events, follow=False) as other,
