@@ -27,12 +27,28 @@ if TYPE_CHECKING:  # what a type checker and an editor see; at run time the tabl
         NewEvent,
         Slice,
     )
+    from headwater.figure_marks import Count, Group, Sum
     from headwater.limits import Limits
     from headwater.messages import Cache, Command, Event, Meta, Metadata, Query, Receipt, Recorded, Tag, contract
     from headwater.queries.asking import Answer, answers
     from headwater.queries.listing import DetailQuery, Filter, ListQuery, Search, Sortable
-    from headwater.read_models import Indexed, Join, Key, Page, PageRequest, Projection, ReadModel, Searchable, Sort, on
+    from headwater.queries.reports import ReportQuery
+    from headwater.read_models import (
+        AggregateProjection,
+        Indexed,
+        Join,
+        Key,
+        Page,
+        PageRequest,
+        Projection,
+        ReadModel,
+        Searchable,
+        Sort,
+        on,
+    )
     from headwater.read_store import AnyOf, Contains, In, IsNull, Ne, Prefix, Range, Reader
+    from headwater.reports import ReportRow
+    from headwater.row_handlers import Lookup
     from headwater.runtime import BlockingRuntime, Runtime
     from headwater.upcasting import upcast
 
@@ -41,6 +57,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ALL",
     "Aggregate",
+    "AggregateProjection",
     "Answer",
     "AnyOf",
     "App",
@@ -53,12 +70,14 @@ __all__ = [
     "ConcurrencyError",
     "Conflict",
     "Contains",
+    "Count",
     "DetailQuery",
     "Event",
     "EventQuery",
     "EventStore",
     "Filter",
     "Forbidden",
+    "Group",
     "HeadwaterError",
     "In",
     "Indexed",
@@ -67,6 +86,7 @@ __all__ = [
     "Key",
     "Limits",
     "ListQuery",
+    "Lookup",
     "Meta",
     "Metadata",
     "Ne",
@@ -83,12 +103,15 @@ __all__ = [
     "Receipt",
     "Recorded",
     "Refused",
+    "ReportQuery",
+    "ReportRow",
     "Runtime",
     "Search",
     "Searchable",
     "Slice",
     "Sort",
     "Sortable",
+    "Sum",
     "Tag",
     "answers",
     "contract",
@@ -104,6 +127,7 @@ __all__ = [
 _MODULE_OF = {
     "ALL": "headwater.event_store.protocol",
     "Aggregate": "headwater.aggregates",
+    "AggregateProjection": "headwater.read_models",
     "Answer": "headwater.queries.asking",
     "AnyOf": "headwater.read_store",
     "App": "headwater.app",
@@ -116,12 +140,14 @@ _MODULE_OF = {
     "ConcurrencyError": "headwater.errors",
     "Conflict": "headwater.event_store.protocol",
     "Contains": "headwater.read_store",
+    "Count": "headwater.figure_marks",
     "DetailQuery": "headwater.queries.listing",
     "Event": "headwater.messages",
     "EventQuery": "headwater.event_store.protocol",
     "EventStore": "headwater.event_store.protocol",
     "Filter": "headwater.queries.listing",
     "Forbidden": "headwater.errors",
+    "Group": "headwater.figure_marks",
     "HeadwaterError": "headwater.errors",
     "In": "headwater.read_store",
     "Indexed": "headwater.read_models",
@@ -130,6 +156,7 @@ _MODULE_OF = {
     "Key": "headwater.read_models",
     "Limits": "headwater.limits",
     "ListQuery": "headwater.queries.listing",
+    "Lookup": "headwater.row_handlers",
     "Meta": "headwater.messages",
     "Metadata": "headwater.messages",
     "Ne": "headwater.read_store",
@@ -146,12 +173,15 @@ _MODULE_OF = {
     "Receipt": "headwater.messages",
     "Recorded": "headwater.messages",
     "Refused": "headwater.errors",
+    "ReportQuery": "headwater.queries.reports",
+    "ReportRow": "headwater.reports",
     "Runtime": "headwater.runtime",
     "Search": "headwater.queries.listing",
     "Searchable": "headwater.read_models",
     "Slice": "headwater.event_store.protocol",
     "Sort": "headwater.read_models",
     "Sortable": "headwater.queries.listing",
+    "Sum": "headwater.figure_marks",
     "Tag": "headwater.messages",
     "answers": "headwater.queries.asking",
     "contract": "headwater.messages",
