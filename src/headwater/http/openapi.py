@@ -104,7 +104,6 @@ def _command(cls: type[Command], schemas: _Schemas) -> Json:
             _header("If-Match", 'The position the caller last saw, as in "42"; if it moved on, 412.', _TAG),
             _header("If-None-Match", "There must be nothing yet. Not beside If-Match.", {"const": "*"}),
             _header("Correlation-Id", "Stands in the metadata of every event.", _TOKEN),
-            _header("Headwater-As-Of", "The answer as it was: at a position, or at a time with its zone."),
             _header("Prefer", "wait=5: answer once the read models include the change, else with 202."),
         ],
         "requestBody": _body(cls, schemas),
@@ -123,6 +122,7 @@ def _query(cls: type[Query[Any]], schemas: _Schemas) -> Json:
     freshness = [
         _header("Headwater-Position", "The answer includes at least this position, such as a receipt's.", _POSITION),
         _header("Headwater-Max-Staleness", "How many seconds old the answer may be.", _SECONDS),
+        _header("Headwater-As-Of", "The answer as it was: at a position, or at a time with its zone."),
         _header("Prefer", "wait=5: how many seconds to wait for it."),
     ]
     return {

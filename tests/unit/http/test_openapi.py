@@ -47,6 +47,19 @@ async def test_a_query_documents_its_parameters(document):
     assert parameters["page.size"]["schema"]["type"] == "integer"
 
 
+async def test_what_only_a_query_takes_stands_with_queries(document):
+    """How fresh or how old an answer is to be is asked of a query, with and without a body, and not of a command."""
+    asked = {"Headwater-Position", "Headwater-Max-Staleness", "Headwater-As-Of"}
+
+    def headers(operation):
+        return {each["name"] for each in operation["parameters"] if each["in"] == "header"}
+
+    paths = document["paths"]
+    assert asked <= headers(paths["/queries/find-incidents"]["get"])
+    assert asked <= headers(paths["/queries/find-incidents"]["post"])
+    assert not asked & headers(paths["/commands/open-incident"]["post"])
+
+
 async def test_an_answer_fits_its_schema(client, document, open_incident, runtime):
     """The rows that come back are those that were promised."""
     await open_incident("INC1")
