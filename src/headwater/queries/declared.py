@@ -85,7 +85,7 @@ class ListPlan(msgspec.Struct, frozen=True, kw_only=True):
     def _refuse_unsortable(self, sort: str) -> None:
         for word in sort.split(","):
             name = word.strip().removeprefix("-").removeprefix("+")
-            if name and name not in self.sortable:
+            if name not in self.sortable:
                 raise unknown_field(self.query.__name__, name, "sort by", *self.sortable)
 
 

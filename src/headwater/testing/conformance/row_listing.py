@@ -143,6 +143,7 @@ class RowListing(ReadBackend):
             ({"sort": "title"}, UnknownField),
             ({"sort": "levell"}, UnknownField),
             ({"sort": "level; DROP TABLE tickets_v1"}, UnknownField),
+            ({"sort": "level,"}, UnknownField),
             ({"fields": ("kode",)}, UnknownField),
             ({"fields": ("person.name",)}, UnknownField),
             ({"search": "x" * 501}, InvalidFilter),
