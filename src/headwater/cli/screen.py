@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -38,7 +39,7 @@ class Screen:
         numeric = {
             index
             for index in range(len(columns))
-            if rows and all(isinstance(row[index], int | float | None) for row in rows)
+            if rows and all(isinstance(row[index], int | float | Decimal | None) for row in rows)
         }
         draw_table(title, columns, [[as_text(value) for value in row] for row in rows], numeric)
 
@@ -90,4 +91,5 @@ def as_text(value: Any) -> str:
         return f"{value:,.2f}"
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="milliseconds")
-    return value if isinstance(value, str) else as_json_text(value)
+    plain = msgspec.to_builtins(value, enc_hook=str)  # a Decimal or a date is text in JSON, and needs no quotes here
+    return plain if isinstance(plain, str) else as_json_text(plain)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import io
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -29,6 +29,8 @@ class Watched(io.StringIO):
         (0.5, "0.50"),
         ("a", "a"),
         (["a", 1], '["a",1]'),
+        (Decimal("12.50"), "12.50"),
+        (date(2026, 3, 1), "2026-03-01"),
         (datetime(2026, 3, 1, 12, tzinfo=UTC), "2026-03-01 12:00:00.000+00:00"),
     ],
 )
