@@ -149,7 +149,14 @@ class App:
             queries, rows, services, freshness=freshness, codec=codec, limits=limits, shared=shared, scope=self.scope
         )
         past = Past(
-            projections, queries, services, event_store=events, codec=codec, clock=freshness.clock, limits=limits
+            projections,
+            queries,
+            services,
+            event_store=events,
+            codec=codec,
+            clock=freshness.clock,
+            cursor_key=rows.cursor_key,
+            limits=limits,
         )
         return asker, past
 

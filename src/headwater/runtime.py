@@ -133,7 +133,7 @@ class Runtime:
         """
         position = await self._admit(query, after, actor)
         if as_of is not None:
-            return (await self._past.answer(query, as_of)).value
+            return (await self._past.answer(query, as_of, position)).value
         who = ANYBODY if actor is None and tenant is None else Who(actor, tenant)
         return await self._asker.ask(query, after=position, max_staleness=max_staleness, timeout=timeout, who=who)
 
@@ -151,7 +151,7 @@ class Runtime:
         """Like ``ask``, with the ``position`` the answer stands at and its ``age_seconds``."""
         position, who = await self._admit(query, after, actor), Who(actor, tenant)
         if as_of is not None:
-            return await self._past.answer(query, as_of)
+            return await self._past.answer(query, as_of, position)
         return await self._asker.answer(query, after=position, max_staleness=max_staleness, timeout=timeout, who=who)
 
     async def rendered(
@@ -167,7 +167,7 @@ class Runtime:
         """Like ``answer``, with the answer's JSON: what the doors call."""
         await self._admit(query, after, who.actor)
         if as_of is not None:
-            answer = await self._past.answer(query, as_of)
+            answer = await self._past.answer(query, as_of, after)
             return Rendered(answer, self.codec.encode(answer.value), None)
         return await self._asker.rendered(query, after=after, max_staleness=max_staleness, timeout=timeout, who=who)
 

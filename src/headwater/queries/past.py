@@ -1,7 +1,8 @@
 """Answers as they were: the needed part of the log folded beside the live tables. Reads: asking.py, projections/.
 
-Read next: runtime.py. The rows of a past position stand in a scratch read store: in memory, or for a long log in a
-temporary SQLite file. It holds the projections that the query reads, and is kept for further questions at that place.
+Read next: runtime.py. The rows of a past position stand in a scratch read store: in memory, or for a long log and for
+queries with SQL of their own in a temporary SQLite file. It holds the projections that the query reads, and is kept for
+further questions at that place.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
 from headwater.clock import Clock
 from headwater.codec import Codec
-from headwater.errors import InvalidAsOf, ProjectionFailed, UnknownMessage
+from headwater.errors import InvalidAsOf, ProjectionFailed, QueryError, UnknownMessage
 from headwater.event_store.protocol import EventQuery, EventStore
 from headwater.followers.consumer import Consumer
 from headwater.followers.feed import facts_of
@@ -29,13 +30,16 @@ from headwater.messages import Query, contract_of
 from headwater.projections import projectors
 from headwater.queries.asker import answered
 from headwater.queries.asking import Answer, QueryPlan
-from headwater.read_models import ProjectionPlan
+from headwater.read_models import ProjectionPlan, ReadModel
 from headwater.read_store.memory import MemoryReadStore
 from headwater.read_store.opening import open_read_store
 from headwater.read_store.protocol import Changes, ReadStore
+from headwater.read_store.reader import Reader
+from headwater.read_store.source import RowSource, SqlFace
 from headwater.read_store.views import sources_of
 
 T = TypeVar("T")
+R = TypeVar("R", bound=ReadModel)
 
 _PAGE = 2_000
 _MOST_IN_MEMORY = 50_000
@@ -54,33 +58,58 @@ class Past:
         event_store: EventStore,
         codec: Codec,
         clock: Clock,
+        cursor_key: bytes,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._limits = limits
+        self._cursor_key = cursor_key
+        self._with_sql: set[type[Query[Any]]] = set()
         self._projections = projections
         self._queries = {plan.query: plan for plan in queries}
         self._services = services
         self._events = event_store
         self._codec = codec
         self._clock = clock
-        self._kept: OrderedDict[tuple[frozenset[str], int], _Scratch] = OrderedDict()
+        self._kept: OrderedDict[tuple[frozenset[str], int, bool], _Scratch] = OrderedDict()
         self._turn = asyncio.Lock()
 
-    async def answer(self, query: Query[T], as_of: int | datetime) -> Answer[T]:
+    async def answer(self, query: Query[T], as_of: int | datetime, after: int | None = None) -> Answer[T]:
         """The answer as of a position (events up to it, and it) or of a time (events recorded until then).
 
         For its handler it is then: ``Now`` is that time, or when the event at that position was recorded. Raises
-        ``InvalidAsOf`` for a place beyond the log or now, ``ProjectionFailed`` where an event cannot be projected.
+        ``InvalidAsOf`` for a place beyond the log or now, or before ``after``, which the answer is to include;
+        ``ProjectionFailed`` where an event cannot be projected.
         """
         plan = self._queries.get(type(query))
         if plan is None:
             raise UnknownMessage("query", contract_of(type(query)).name)
         position, moment = await self._place(as_of)
+        if after is not None and after > position:
+            raise InvalidAsOf(
+                f"an answer as of position {position} does not include {after}",
+                remedy="ask for one of the two",
+                as_of=as_of,
+                after=after,
+            )
         wanted = {source for model in plan.models for source in sources_of(model)}
         needed = [each for each in self._projections if wanted.intersection(each.models)]
-        async with self._rows(needed, position) as rows:
-            value: T = await answered(plan, query, rows, self._services, _Still(moment), self._limits)
+        value: T = await self._answered(plan, query, needed, position, _Still(moment))
         return Answer(value, position, await self._age_seconds(position))
+
+    async def _answered(
+        self, plan: QueryPlan, query: Query[Any], needed: Sequence[ProjectionPlan], position: int, clock: Clock
+    ) -> Any:
+        """What the handler says; one that turns out to write SQL of its own is asked again where there is SQL."""
+        in_memory = position <= _MOST_IN_MEMORY and plan.query not in self._with_sql
+        async with self._rows(needed, position, in_memory=in_memory) as scratch:
+            rows = _PastRows(scratch, self._cursor_key)
+            try:
+                return await answered(plan, query, cast("ReadStore", rows), self._services, clock, self._limits)
+            except QueryError:
+                if not rows.lacked_sql:
+                    raise
+        self._with_sql.add(plan.query)
+        return await self._answered(plan, query, needed, position, clock)
 
     async def close(self) -> None:
         """Let go of what is kept."""
@@ -108,13 +137,15 @@ class Past:
     # -- scratch read stores
 
     @asynccontextmanager
-    async def _rows(self, plans: Sequence[ProjectionPlan], position: int) -> AsyncIterator[ReadStore]:
+    async def _rows(
+        self, plans: Sequence[ProjectionPlan], position: int, *, in_memory: bool
+    ) -> AsyncIterator[ReadStore]:
         """The rows of these projections as of a position; one is built at a time, and nobody's is taken away."""
-        names = frozenset(plan.name for plan in plans)
+        key = (frozenset(plan.name for plan in plans), position, in_memory)
         async with self._turn:
-            scratch = self._kept.get((names, position)) or await self._build(plans, names, position)
-            self._kept[names, position] = scratch
-            self._kept.move_to_end((names, position))
+            scratch = self._kept.get(key) or await self._build(plans, *key)
+            self._kept[key] = scratch
+            self._kept.move_to_end(key)
             scratch.users += 1
             await self._make_room()
         try:
@@ -127,11 +158,15 @@ class Past:
         for key in idle[: max(0, len(self._kept) - _KEPT)]:
             await self._kept.pop(key).drop()
 
-    async def _build(self, plans: Sequence[ProjectionPlan], names: frozenset[str], position: int) -> _Scratch:
-        start, scratch = 0, None
-        if position <= _MOST_IN_MEMORY:
-            start, scratch = self._nearest(names, position)
-        scratch = scratch or await _Scratch.open(in_memory=position <= _MOST_IN_MEMORY)
+    async def _build(
+        self,
+        plans: Sequence[ProjectionPlan],
+        names: frozenset[str],
+        position: int,
+        in_memory: bool,  # noqa: FBT001  a part of the key
+    ) -> _Scratch:
+        start, scratch = self._nearest(names, position) if in_memory else (0, None)
+        scratch = scratch or await _Scratch.open(in_memory=in_memory)
         try:
             await fold_until(self._events, self._codec, projectors(plans, scratch.rows), scratch.rows, start, position)
         except BaseException:
@@ -141,8 +176,8 @@ class Past:
 
     def _nearest(self, names: frozenset[str], position: int) -> tuple[int, _Scratch | None]:
         """A copy of the last rows before that position, if there are any in memory."""
-        earlier = [at for kept, at in self._kept if kept == names and at <= position]
-        rows = self._kept[names, max(earlier)].rows if earlier else None
+        earlier = [at for kept, at, in_memory in self._kept if in_memory and kept == names and at <= position]
+        rows = self._kept[names, max(earlier), True].rows if earlier else None
         return (max(earlier), _Scratch(rows.copy())) if isinstance(rows, MemoryReadStore) else (0, None)
 
 
@@ -199,6 +234,29 @@ class _Still:
 
     def now(self) -> datetime:
         return self._moment
+
+
+class _PastRows:
+    """A scratch read store for one answer, whose page cursors are those of the live one, so that they outlast it."""
+
+    def __init__(self, rows: ReadStore, cursor_key: bytes) -> None:
+        self._rows = rows
+        self.cursor_key = cursor_key
+        self.lacked_sql = False
+
+    @property
+    def sql_face(self) -> SqlFace | None:
+        """See ``RowSource.sql_face``. Only who writes SQL asks for it."""
+        face = self._rows.sql_face
+        self.lacked_sql = face is None
+        return face
+
+    def reader(self, model: type[R]) -> Reader[R]:
+        """See ``ReadStore.reader``. It reads through here."""
+        return self._rows.reader(model).over(cast("RowSource", self))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rows, name)
 
 
 class _Scratch(msgspec.Struct, eq=False):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import pytest
 
-from headwater import App, Event, Now, Projection, Query, Reader, ReadModel, Tag, answers, on
+from headwater import App, Event, ListQuery, Now, PageRequest, Projection, Query, Reader, ReadModel, Tag, answers, on
 from headwater.errors import InvalidAsOf, ProjectionFailed
 from headwater.queries import past
 from headwater.queries.past import as_of_text
@@ -58,7 +58,23 @@ def get_time(_query: GetTime, now: Now) -> datetime:
     return now
 
 
-APP = App("past", Paying, get_sum, get_time, Paid)
+class FindSums(ListQuery[Sums]):
+    pass
+
+
+class AddUp(Query[int]):
+    pass
+
+
+@answers
+async def add_up(_query: AddUp, sums: Reader[Sums]) -> int:
+    import sqlalchemy as sa
+
+    (row,) = await sums.select(sa.select(sa.func.sum(sums.table.c.amount)))
+    return row[0]
+
+
+APP = App("past", Paying, get_sum, get_time, FindSums, add_up, Paid)
 
 
 @asynccontextmanager
@@ -125,6 +141,40 @@ async def test_places_that_there_are_not_are_refused(as_of, words):
             await desk.ask(GetSum(account="a"), as_of=as_of)
 
 
+async def test_a_past_that_does_not_include_what_is_wanted_is_refused():
+    """It is never answered as if nothing had been said of what it must include."""
+    async with paid([1, 2, 3, 4]) as desk:
+        assert await desk.ask(GetSum(account="a"), as_of=3, after=3) == 6
+        for ask in (desk.ask, desk.answer, desk.rendered):
+            with pytest.raises(InvalidAsOf, match="as of position 3 does not include 4"):
+                await ask(GetSum(account="a"), as_of=3, after=4)
+
+
+async def test_sql_of_ones_own_is_answered_as_of_then(scratch):
+    """Where rows in memory have no SQL, they are built where there is."""
+    pytest.importorskip("sqlalchemy")
+    async with paid([1, 2, 3, 4], f"sqlite:///{scratch}/live.db") as desk:
+        assert [await desk.ask(AddUp(), as_of=position) for position in (2, 2, 4, 3)] == [3, 3, 10, 6]
+        assert await desk.ask(GetSum(account="a"), as_of=2) == 3
+
+
+async def test_a_page_of_the_past_is_followed_by_another_process(scratch):
+    """A cursor is signed as the read store signs it, not as the rows that were built to answer."""
+    clock, page = ControlledClock(NOON + 9 * HOUR), PageRequest(size=1)
+    seen = []
+    log, rows = f"sqlite:///{scratch}/log.db", f"sqlite:///{scratch}/live.db"
+    for _ in range(2):
+        async with APP.open(log, read_store=rows, clock=clock) as desk:
+            if not seen:
+                for account in "ab":
+                    paying = Paid(account=account, amount=1)
+                    await desk.event_store.append([desk.codec.encode_event(paying)])
+            found = await desk.ask(FindSums(page=page), as_of=2)
+            seen += [row.account for row in found.items]
+            page = PageRequest(size=1, cursor=found.next)
+    assert (seen, page.cursor) == (["a", "b"], None)
+
+
 async def test_an_event_that_cannot_be_projected_is_named(scratch):
     """Past it there is no answer; before it there is, and nothing is left behind."""
     async with paid([1, -2, 3]) as desk:
@@ -140,7 +190,7 @@ async def test_few_places_are_kept(scratch, monkeypatch):
     async with paid(range(6)) as desk:
         for position in range(1, 7):
             await desk.ask(GetSum(account="a"), as_of=position)
-        assert [at for _, at in desk._past._kept] == [5, 6]
+        assert [at for _, at, _ in desk._past._kept] == [5, 6]
         assert len(list(scratch.iterdir())) in {0, 2}
 
 
