@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -229,3 +230,10 @@ async def bank(
 @asynccontextmanager
 async def _as_it_is(store: Any) -> AsyncIterator[Any]:
     yield store
+
+
+async def until(check, *arguments):
+    """Wait until that is so."""
+    async with asyncio.timeout(60):
+        while not await check(*arguments):  # noqa: ASYNC110  what is waited for announces nothing
+            await asyncio.sleep(0.005)

@@ -76,8 +76,8 @@ class Contract(msgspec.Struct, frozen=True):
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """The root of commands, queries and events."""
+class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The root of commands, queries and events. Frozen values make no cycles, so the collector need not watch them."""
 
     __contract__: ClassVar[Contract | None] = None
 

@@ -73,7 +73,7 @@ _KEY_TYPES = (str, int, bool, bytes, UUID, date, datetime, Enum)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class ReadModel(msgspec.Struct, frozen=True, kw_only=True):
+class ReadModel(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row, shaped for queries. At least one field is marked with ``Key()``."""
 
 

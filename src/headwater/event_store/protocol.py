@@ -68,7 +68,7 @@ class NewEvent(msgspec.Struct, frozen=True):
     metadata: bytes = b"{}"
 
 
-class RecordedEvent(msgspec.Struct, frozen=True):
+class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
     """An event as the log holds it. Made positionally by backends: id and time are kept raw and shaped on demand."""
 
     position: int

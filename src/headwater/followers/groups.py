@@ -14,6 +14,8 @@ from headwater.read_store.checkpoints import Checkpoint, slice_of
 from headwater.read_store.parking import NOTHING_SKIPPED, Parked, Skips
 from headwater.read_store.protocol import Changes
 
+_LONG_SLICE = 8_000
+
 
 class Member:
     """A range of a consumer's slices on its way: its checkpoint, its state, and what it stumbled over.
@@ -156,11 +158,23 @@ class Group:
 
 
 async def slices_of(events: EventStore, query: EventQuery, position: int) -> AsyncGenerator[Slice, None]:
-    """Subscribe, and end the subscription when the caller stops listening."""
+    """The log from there on: in long slices while there is much to catch up with, then as it grows.
+
+    The longer a slice, the more events meet in one row, which is looked up and written once for all of them.
+    """
+    while True:
+        page = await events.read(query, after=position, limit=_LONG_SLICE)
+        is_cut = len(page.events) == _LONG_SLICE
+        reached = page.events[-1].position if is_cut else max(page.head, position)
+        if reached > position:
+            position = reached
+            yield Slice(page.events, reached)
+        if not is_cut:
+            break
     slices: AsyncIterator[Slice] = events.subscribe(query, after=position)
     try:
         async for page in slices:
             yield page
-    finally:
+    finally:  # when the caller stops listening
         if isinstance(slices, AsyncGenerator):
             await slices.aclose()

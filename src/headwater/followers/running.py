@@ -167,6 +167,8 @@ class Runner:
         if live is None or not live.members:  # nobody is ahead any more
             self._live = group
             group.must_reread = True  # with the events of all, because others may join
+            for member in group.members:
+                member.settle(live=True)
             return False
         if group.position + _BATCH < live.position:
             return False

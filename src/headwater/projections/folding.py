@@ -130,18 +130,37 @@ class _Step:
         """Change ``current``, and note in ``changed`` what to write; an event that fails leaves both as they were."""
         argument = fact.recorded if self._wants_envelope else fact.event
         if self.takes_row:
-            keys = self.keys(fact)
+            found: Any = self._key(argument) if self._key else None
+            if found is not None and type(found) not in SEVERAL:  # nearly always: one event, one row
+                self._change(argument, fact, self._stored_key(found), current, changed, owned)
+                return
+            keys = () if found is None else dict.fromkeys(map(self._stored_key, found))
             made = self._changes(argument, fact, current, keys if owned is None else filter(owned, keys))
         else:
             made = self._additions(argument)
             if owned is not None:  # whoever makes rows cannot say beforehand for which keys
                 made = [each for each in made if owned(each[0])]
         for key, row in made:
-            changed[key] = row
-            if row is None:
-                del current[key]
-            else:
-                current[key] = row
+            _keep(key, row, current, changed)
+
+    def _change(
+        self,
+        argument: Any,
+        fact: Happening,
+        key: RowKey,
+        current: dict[RowKey, Any],
+        changed: dict[RowKey, Any],
+        owned: Owned | None,
+    ) -> None:
+        if owned is not None and not owned(key):
+            return
+        row = current.get(key)
+        try:
+            returned = self._changed(argument, fact, key, row)
+        except Exception as error:
+            raise _AtRow(key, error) from error
+        if returned is not row:
+            _keep(key, returned, current, changed)
 
     def _additions(self, argument: Any) -> list[tuple[RowKey, Any]]:
         returned: Any = self._method(argument)
@@ -194,3 +213,12 @@ class _Step:
             remedy="return rows of the projection's read model, or None",
             where=self.where,
         )
+
+
+def _keep(key: RowKey, row: Any, current: dict[RowKey, Any], changed: dict[RowKey, Any]) -> None:
+    """The row of that key is this one now, or none."""
+    changed[key] = row
+    if row is None:
+        del current[key]
+    else:
+        current[key] = row

@@ -6,7 +6,7 @@ import asyncio
 from typing import Annotated
 
 import pytest
-from tests.accounts import Balance, Balances, Deposited, Entries, bank, changed, expected_balances
+from tests.accounts import Balance, Balances, Deposited, Entries, bank, changed, expected_balances, until
 
 from headwater.errors import ProjectionBehind, ProjectionFailed, StoreReadOnly
 from headwater.event_store.memory import MemoryEventStore
@@ -191,15 +191,6 @@ async def is_known(desk, other):
 async def is_alone(desk):
     """Whether no other version is left."""
     return await versions_of(desk) == {2}
-
-
-async def until(check, *arguments):
-    """Wait until that is so."""
-    async with asyncio.timeout(60):
-        while True:
-            if await check(*arguments):
-                return
-            await asyncio.sleep(0.005)
 
 
 async def test_a_new_version_of_another_shape_is_waited_for(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from contextlib import AsyncExitStack
 
@@ -20,6 +19,7 @@ from tests.accounts import (
     bank,
     expected_balances,
     expected_entries,
+    until,
 )
 
 from headwater.errors import ProjectionFailed
@@ -68,15 +68,6 @@ async def held(rows, name="Balances"):
         if share.projection == name:
             counts[share.checkpoint.owner] = counts.get(share.checkpoint.owner, 0) + share.checkpoint.slices
     return counts
-
-
-async def until(check, *arguments):
-    """Wait until that is so."""
-    async with asyncio.timeout(20):
-        while True:
-            if await check(*arguments):
-                return
-            await asyncio.sleep(0.005)
 
 
 async def is_even(rows, workers):

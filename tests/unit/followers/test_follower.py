@@ -18,6 +18,7 @@ from tests.accounts import (
     bank,
     expected_balances,
     expected_entries,
+    until,
 )
 
 from headwater.codec import Codec
@@ -96,6 +97,10 @@ async def test_each_event_is_decoded_once_for_all():
     assert decoded == list(range(2, 12))
 
 
+async def are_live(desk):
+    return {each.state for each in await desk.follower.status()} == {"live"}
+
+
 async def test_who_is_far_behind_catches_up_and_joins():
     """A projection that is new reads the log alone, then goes with the others; all rows are right."""
     events, rows = MemoryEventStore(), MemoryReadStore()
@@ -106,7 +111,7 @@ async def test_who_is_far_behind_catches_up_and_joins():
     async with bank(Balances, Entries, events=events, rows=rows) as desk:
         await desk.append(*second)
         await desk.caught_up()
-        assert [each.state for each in await desk.follower.status()] == ["live", "live"]
+        await until(are_live, desk)  # a moment after they have caught up
         assert await desk.balances() == expected_balances(first + second)
         assert await desk.entries() == expected_entries(first + second)
 
