@@ -68,7 +68,7 @@ class OwnTables:
         position = await self.position()
         while position < head:
             page = await runtime.event_store.read(self._query(), after=position, limit=self._batch)
-            end = page.events[-1].position if len(page.events) == self._batch else max(head, position)
+            end = page.events[-1].position if len(page.events) == self._batch else page.head
             position = await self._store(runtime, page, position, end)
         return position
 
@@ -116,12 +116,11 @@ class OwnTables:
     def _move(self, session: Any, start: int, end: int) -> bool:
         """The fence: the row is locked here, before anything is applied, and only if it is where it was read."""
         if start == 0 and session.scalar(self._where(sa.select(self._checkpoints.c.position))) is None:
-            try:
-                with session.begin_nested():
-                    session.execute(sa.insert(self._checkpoints).values(projection=self.name, position=end))
-                return True
+            try:  # without a savepoint, whose release would commit by itself in Python's driver of SQLite
+                session.execute(sa.insert(self._checkpoints).values(projection=self.name, position=end))
             except IntegrityError:
-                return False
+                return False  # somebody else was first; the caller takes the transaction back
+            return True
         moved = self._where(sa.update(self._checkpoints)).where(self._checkpoints.c.position == start)
         return bool(session.execute(moved.values(position=end)).rowcount == 1)
 
