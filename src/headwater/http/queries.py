@@ -23,7 +23,7 @@ from headwater.http.exchange import (
     read_wait_seconds,
     respond_problem,
 )
-from headwater.http.faults import MethodNotAllowed
+from headwater.http.faults import InvalidHeader, MethodNotAllowed
 from headwater.http.hanging_up import unless_gone
 from headwater.http.options import NOBODY, HttpOptions, authenticate
 from headwater.http.parameters import read_parameters
@@ -56,6 +56,8 @@ class QueryDoor:
             query = await self._query(asked, scope, headers, receive)
             wait_seconds = read_wait_seconds(headers, self._options.longest_wait_seconds)
             if wants_events(method, headers):
+                if read_as_of(headers) is not None:
+                    raise InvalidHeader("Headwater-As-Of", "left out where answers come as they change")
                 terms = await self._terms(scope, headers, wait_seconds)
                 await stream_answers(self._runtime, query, terms, self._options.heartbeat_seconds, receive, send)
                 return

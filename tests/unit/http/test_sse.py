@@ -135,6 +135,7 @@ async def test_what_goes_wrong_later_is_an_event(runtime, door, monkeypatch):
         ("", {}, 422, "invalid-message"),
         ("incident_id=INC1", {"actor": "mallory"}, 403, "forbidden"),
         ("incident_id=INC1", {"last_event_id": "soon"}, 400, "invalid-header"),
+        ("incident_id=INC1", {"headwater_as_of": "1"}, 400, "invalid-header"),  # what was does not change any more
         ("incident_id=INC1", {"headwater_position": "9", "prefer": "wait=0"}, 503, "projection-behind"),
     ],
 )
