@@ -17,10 +17,9 @@ from headwater.catalogue import Catalogue
 from headwater.commands.handlers import HandlerPlan, handler_plan, is_handler
 from headwater.commands.routing import Route, routes_of
 from headwater.messages import Command, Message
-from headwater.queries.asking import QueryPlan, declared_query_plan, is_declared, is_query_handler, query_plan
-from headwater.queries.reports import ReportQuery
+from headwater.queries.asking import QueryPlan, declared_query_plan, is_query_handler, needs_no_handler, query_plan
 from headwater.read_models import Projection, ProjectionPlan, projection_plan
-from headwater.signatures import Parameter, is_kind
+from headwater.signatures import Parameter
 from headwater.upcasting import is_upcaster
 
 
@@ -63,7 +62,7 @@ class _Parts:
             self._keep(self.aggregates, aggregate_plan(part))
         elif is_below(part, Projection):
             self._keep(self.projections, projection_plan(part))
-        elif is_declared(part) or is_kind(part, ReportQuery):
+        elif needs_no_handler(part):
             self._keep(self.queries, declared_query_plan(part))
         elif is_below(part, Message):
             self.messages.append(part)

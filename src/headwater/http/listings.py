@@ -1,14 +1,16 @@
 """What a declared query says of itself in the contract: what its fields filter by, and the names it knows.
 
-Reads: queries/declared.py. Read next: openapi.py.
+Reads: queries/declared.py, queries/reports.py. Read next: openapi.py.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from headwater.annotations import is_below
 from headwater.messages import Query
-from headwater.queries.declared import FilterPlan, ListPlan, declared_plan
+from headwater.queries.declared import DetailPlan, FilterPlan, ListPlan, declared_plan
+from headwater.queries.reports import ReportPlan, ReportQuery, report_plan
 from headwater.read_models import Page
 from headwater.read_store.views import some_of
 
@@ -45,20 +47,22 @@ def answers_of(cls: type[Query[Any]]) -> tuple[Any, ...]:
 
 
 def describe(cls: type[Query[Any]], schema: Json) -> None:
-    """Write into the schema of a declared query what it says of its fields."""
-    plan = declared_plan(cls)
+    """Write into the schema of a declared query, or of a report, what it says of its fields."""
+    asked: Any = cls
+    plan = report_plan(asked) if is_below(asked, ReportQuery) else declared_plan(asked)
     if isinstance(plan, str):
         return
     told: dict[str, Json] = schema["properties"]
-    told["fields"]["items"] = {"type": "string", "enum": list(plan.model.__struct_fields__)}
-    if not isinstance(plan, ListPlan):
+    if not isinstance(plan, ReportPlan):
+        told["fields"]["items"] = {"type": "string", "enum": list(plan.model.__struct_fields__)}
+    if isinstance(plan, DetailPlan):
         return
     names = "|".join(name.replace(".", "\\.") for name in plan.sortable)
     told["sort"]["pattern"] = f"^([-+]?({names})(,[-+]?({names}))*)?$"
     told["sort"]["x-headwater-sortable"] = list(plan.sortable)
     for each in plan.filters:
         _describe(each, told[_encoded(cls, each.field)])
-    if plan.search is not None:
+    if isinstance(plan, ListPlan) and plan.search is not None:
         told[_encoded(cls, plan.search)].setdefault("description", _SEARCH)
 
 

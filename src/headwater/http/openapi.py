@@ -17,7 +17,7 @@ from headwater.http.examples import example_of
 from headwater.http.listings import answers_of, describe
 from headwater.http.problems import status_of, title_of
 from headwater.messages import Command, Query, Receipt, contract_of
-from headwater.queries.asking import answer_type_of, is_declared
+from headwater.queries.asking import answer_type_of, is_declared, needs_no_handler
 from headwater.schemas import schemas_of
 
 Json = dict[str, Any]
@@ -75,7 +75,7 @@ class _Schemas:
         types: list[Any] = list({repr(kind): kind for kind in wanted}.values())
         found, self.components = schemas_of(types, ref_template=_REF)
         self._schemas = {repr(kind): schema for kind, schema in zip(types, found, strict=True)}
-        for cls in self._others:
+        for cls in filter(needs_no_handler, asked):
             describe(cls, self.follow(self.of(cls)))
 
     def of(self, wanted: Any) -> Json:
@@ -154,9 +154,13 @@ def _members(schema: Json, prefix: str, schemas: _Schemas, *, needed: bool) -> I
         options = [schemas.follow(option) for option in (member, *member.get("anyOf", ()))]
         nested = next((option for option in options if "properties" in option), None)
         if nested is not None:
-            yield from _members(nested, f"{prefix}{name}.", schemas, needed=required)
+            filtered = member.get("x-headwater-filter")
+            for inner in _members(nested, f"{prefix}{name}.", schemas, needed=required):
+                if filtered is not None:  # a bound of a range
+                    inner["schema"] |= {"x-headwater-filter": filtered | {"operator": inner["name"].rpartition(".")[2]}}
+                yield inner
         elif not any(option.get("type") == "object" for option in options):
-            yield {"name": f"{prefix}{name}", "in": "query", "required": required, "schema": member}
+            yield {"name": f"{prefix}{name}", "in": "query", "required": required, "schema": dict(member)}
 
 
 def _described(cls: type[Any], tag: str) -> Json:

@@ -115,8 +115,13 @@ def query_plan(function: Callable[..., Any]) -> QueryPlan | str:
 
 
 def is_declared(part: object) -> bool:
-    """Whether it is a query class that needs no handler."""
+    """Whether it is a query class that asks for rows, and needs no handler."""
     return is_kind(part, ListQuery) or is_kind(part, DetailQuery)
+
+
+def needs_no_handler(part: object) -> bool:
+    """Whether it is a query class that is answered by what it says itself: for rows, or a report."""
+    return is_declared(part) or is_kind(part, ReportQuery)
 
 
 def declared_query_plan(cls: type[Query[Any]]) -> QueryPlan | str:

@@ -39,6 +39,7 @@ Operation: TypeAlias = Literal["eq", "in", "range", "ne", "prefix", "contains", 
 
 _OWN = ("sort", "page", "fields")
 _NUMBERS = (int, float, Decimal)
+_BOUNDS: tuple[Operation, ...] = ("ge", "gt", "le", "lt")
 _OPERATIONS: dict[Any, Operation] = {
     Contains: "contains",
     In: "in",
@@ -140,7 +141,7 @@ def declared_plan(cls: type[Query[Any]]) -> ListPlan | DetailPlan | str:
     except UNRESOLVED as error:
         return f"{cls.__name__}: its annotations cannot be resolved ({error}); define the named types at module level"
     if base is DetailQuery:
-        return _detail_plan(cls, model, hints)
+        return _detail_plan(cls, model, hints, view)
     return _list_plan(cls, model, hints, view)
 
 
@@ -159,7 +160,7 @@ def _model_of(cls: type[Query[Any]], base: type[Any]) -> type[ReadModel] | None:
     return None
 
 
-def _detail_plan(cls: type[Any], model: type[ReadModel], hints: Mapping[str, Any]) -> DetailPlan:
+def _detail_plan(cls: type[Any], model: type[ReadModel], hints: Mapping[str, Any], view: Table | View) -> DetailPlan:
     keys = key_fields(base_of(model))
     asked = tuple(name for name in hints if name != "fields")
     faults: list[str] = []
@@ -167,6 +168,12 @@ def _detail_plan(cls: type[Any], model: type[ReadModel], hints: Mapping[str, Any
         faults.append(
             f"{cls.__name__}: the fields of a detail query are the key of {model.__name__}, which is {', '.join(keys)}"
         )
+    for name in set(asked).intersection(keys):
+        plan = filter_plan(cls, name, hints[name], view)
+        if not isinstance(plan, FilterPlan):
+            faults.extend(plan)
+        elif plan.operation != "eq":
+            faults.append(f"{cls.__name__}.{name}: a key is one value, of type {name_of(view.column[name].type)}")
     return DetailPlan(query=cls, model=model, keys=keys, faults=tuple(faults))
 
 
@@ -212,6 +219,9 @@ def filter_plan(cls: type[Any], name: str, hint: Any, view: Table | View) -> Fil
     mark = next((mark for mark in _marks(hint) if isinstance(mark, Filter)), Filter())
     bare = peel(options(hint)[0])[1] if len(options(hint)) == 1 else None
     columns = mark.fields or (name,)
+    if mark.by is not None and mark.by not in (*_OPERATIONS, *_BOUNDS):
+        ways = ", ".join([*(way.__name__ for way in _OPERATIONS), *map(repr, _BOUNDS)])
+        return [f"{where}: {mark.by!r} is no way to compare; there are {ways}"]
     faults: list[str] = []
     for column in columns:
         if column not in view.column:
@@ -301,7 +311,7 @@ _MAKERS: dict[str, Make] = {
     "prefix": Prefix,
     "contains": Contains,
     "null": IsNull,
-    **{name: _bound(name) for name in ("ge", "gt", "le", "lt")},
+    **{name: _bound(name) for name in _BOUNDS},
 }
 
 

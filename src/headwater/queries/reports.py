@@ -19,6 +19,7 @@ from headwater.queries.declared import FilterPlan, filter_plan, filtered
 from headwater.read_models import ReadModel, Sort
 from headwater.read_store.reader import Reader
 from headwater.read_store.reporting import MOST_ROWS, report_faults
+from headwater.read_store.selection import unknown_field
 from headwater.read_store.tables import Table
 from headwater.reports import ReportRow, report_shape
 
@@ -46,6 +47,7 @@ class ReportPlan(msgspec.Struct, frozen=True, kw_only=True):
     row: type[ReportRow[Any]]
     model: type[ReadModel]
     filters: tuple[FilterPlan, ...]
+    sortable: tuple[str, ...]
     faults: tuple[str, ...]
 
     async def answer(self, query: ReportQuery[Any], rows: Reader[Any]) -> list[Any]:
@@ -73,8 +75,18 @@ def report_plan(cls: type[ReportQuery[Any]]) -> ReportPlan | str:
         row=row,
         model=shape.model,
         filters=tuple(each for each in found if isinstance(each, FilterPlan)),
-        faults=(*faults, *(each for each in found if isinstance(each, str))),
+        sortable=row.__struct_fields__,
+        faults=(*faults, *_order_faults(cls, row), *(each for each in found if isinstance(each, str))),
     )
+
+
+def _order_faults(cls: type[ReportQuery[Any]], row: type[ReportRow[Any]]) -> Iterator[str]:
+    default = next(field.default for field in msgspec.structs.fields(cls) if field.name == "sort")
+    for word in default.split(",") if isinstance(default, str) and default.strip() else ():
+        name = word.strip().lstrip("+-")
+        if name not in row.__struct_fields__:
+            fault = unknown_field(row.__name__, name, "sort by", *row.__struct_fields__)
+            yield f"{cls.__name__}.sort: {fault.message}; {fault.remedy}"
 
 
 def _filters(cls: type[ReportQuery[Any]], table: Table) -> Iterator[FilterPlan | str]:

@@ -138,6 +138,11 @@ def _fault(field: ReportField, table: Table, *, grouped: bool) -> str | None:
 
 
 def _group_fault(field: ReportField, mark: Group, column: Column) -> str | None:
+    if mark.zone is not None:
+        try:
+            offsets_of(mark.zone)
+        except InvalidFilter as error:
+            return error.message
     if mark.unit is None:
         wanted: tuple[Any, ...] = (column.type,)
     elif column.type not in (date, datetime):

@@ -28,7 +28,10 @@ from headwater import (
     Tag,
     on,
 )
+from headwater.figure_marks import Count, Group
 from headwater.http import asgi
+from headwater.queries.reports import ReportQuery
+from headwater.reports import ReportRow
 
 
 class Opened(Event):
@@ -88,7 +91,16 @@ class GetIncident(DetailQuery[IncidentWithCaller]):
     code: str
 
 
-app = App("desk", Opened, Called, Incidents, Callers, FindIncidents, GetIncident)
+class PerStatus(ReportRow[Incident]):
+    status: Annotated[Literal["open", "closed"], Group()]
+    incidents: Annotated[int, Count()]
+
+
+class CountIncidents(ReportQuery[PerStatus]):
+    caller: str | None = None
+
+
+app = App("desk", Opened, Called, Incidents, Callers, FindIncidents, GetIncident, CountIncidents)
 
 
 @pytest.fixture(params=["memory:", "sqlite"])
@@ -186,11 +198,16 @@ async def test_the_contract_says_what_can_be_asked(client):
     paths = (await client.get("/openapi.json")).json()["paths"]
     told = {each["name"]: each["schema"] for each in paths["/queries/find-incidents"]["get"]["parameters"]}
     assert told["opened_at.ge"]["anyOf"][0] == {"type": "string", "format": "date-time"}
+    assert told["opened_at.ge"]["x-headwater-filter"] == {"fields": ["opened_at"], "operator": "ge"}
     assert told["status"]["anyOf"][0] == {"type": "array", "items": {"enum": ["closed", "open"]}}
     assert told["caller_name"]["x-headwater-filter"] == {"fields": ["caller_row.name"], "operator": "prefix"}
     assert told["fields"]["items"]["enum"] == ["code", "title", "status", "caller", "opened_at", "caller_row"]
     assert told["sort"]["x-headwater-sortable"] == ["relevance", "opened_at", "caller_row.name"]
     assert "pri*" in told["search"]["description"]
+
+    told = {each["name"]: each["schema"] for each in paths["/queries/count-incidents"]["get"]["parameters"]}
+    assert told["caller"]["x-headwater-filter"] == {"fields": ["caller"], "operator": "eq"}
+    assert told["sort"]["x-headwater-sortable"] == ["status", "incidents"]
 
 
 async def test_answers_fit_the_contract(client):

@@ -136,6 +136,18 @@ class WrongKey(DetailQuery[Shop]):
     number: str
 
 
+class MistypedKey(DetailQuery[Shop]):
+    code: int
+
+
+class ManyKeys(DetailQuery[Shop]):
+    code: list[str]
+
+
+class NoWay(ListQuery[Shop]):
+    size: Annotated[int | None, Filter(by="between")] = None  # type: ignore[arg-type]  # what is refused
+
+
 class GetShop(DetailQuery[Shop]):
     code: str
 
@@ -168,6 +180,9 @@ class FindShops(ListQuery[ShopWithOwner]):
         (SortedElsewhere, "sorted by state by default, which is not among size"),
         (WithoutRow, "say which rows it asks for"),
         (WrongKey, "the key of Shop, which is code"),
+        (MistypedKey, "code is str in the row, but int here"),
+        (ManyKeys, "a key is one value, of type str"),
+        (NoWay, "'between' is no way to compare; there are Contains, In, IsNull, Ne, Prefix, Range, 'ge'"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

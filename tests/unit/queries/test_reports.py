@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Annotated
 
@@ -26,6 +27,7 @@ class Order(ReadModel):
     order: Annotated[str, Key()]
     country: str
     amount: Decimal
+    sold_on: date = date(2026, 1, 1)
 
 
 class Orders(Projection[Order]):
@@ -99,6 +101,11 @@ class Wrong(ReportRow[Order]):
 
 class GetWrong(ReportQuery[Wrong]):
     customer: str | None = None
+    sort: str = "-totl"
+
+
+class Elsewhere(ReportRow[Order]):
+    day: Annotated[date, Group("sold_on", "day", zone="Mars")]
 
 
 def test_what_does_not_fit_is_told_when_the_app_is_put_together():
@@ -106,5 +113,15 @@ def test_what_does_not_fit_is_told_when_the_app_is_put_together():
     with pytest.raises(WiringError) as refused:
         App("shop", Orders, GetWrong)
     told = str(refused.value)
-    for words in ("country: is int", "no field 'price'", "'customer'"):
+    for words in ("country: is int", "no field 'price'", "'customer'", "to sort by; did you mean total?"):
         assert words in told
+
+
+def test_a_zone_that_is_not_known_is_told_when_the_app_is_put_together():
+    """And not to each who asks."""
+
+    class GetElsewhere(ReportQuery[Elsewhere]):
+        pass
+
+    with pytest.raises(WiringError, match="'Mars' is no time zone"):
+        App("shop", Orders, GetElsewhere)
