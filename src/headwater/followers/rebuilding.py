@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from headwater.errors import StoreReadOnly
+from headwater.errors import StoreBusy, StoreReadOnly
 from headwater.followers.standing import Standing
 from headwater.read_store.checkpoints import Fleet
 from headwater.read_store.protocol import ReadStore
@@ -77,4 +77,8 @@ class Rebuilding:
         now = asyncio.get_running_loop().time()
         for name in [name for name, at in self._tidy_at.items() if at <= now]:
             del self._tidy_at[name]
-            await self._rows.tidy(name)
+            try:
+                await self._rows.tidy(name)
+            except StoreBusy as error:  # somebody reads them still
+                _LOG.debug("the rows of %s from before stay a while: %s", name, error)
+                self._tidy_at[name] = now + self._lease_seconds

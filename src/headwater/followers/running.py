@@ -21,7 +21,7 @@ import msgspec
 
 from headwater.clock import Clock
 from headwater.codec import Codec
-from headwater.errors import ProjectionError, ProjectionFailed, StoreClosed, StoreError
+from headwater.errors import ProjectionError, ProjectionFailed, StoreBusy, StoreClosed, StoreError
 from headwater.event_store.protocol import EventQuery, EventStore, Slice
 from headwater.followers.consumer import Fault, Folded
 from headwater.followers.feed import Fact, after, facts_of
@@ -284,7 +284,10 @@ class Runner:
             return
         if self._standing.is_alone_in_version(name):
             self._retire_at[name] = now + _RETIRE_AGAIN_SECONDS  # they may come back, or this role may not drop them
-            await self._rows.retire(name)
+            try:
+                await self._rows.retire(name)
+            except StoreBusy as error:  # somebody reads it still
+                _LOG.debug("the tables of older versions of %s stay a while: %s", name, error)
 
     # -- faults
 

@@ -152,7 +152,7 @@ class ReadStore(RowSource, Protocol):
         ...
 
     async def tidy(self, projection: str) -> None:
-        """Empty the table that is neither served nor built."""
+        """Empty the table that is neither served nor built. Raises ``StoreBusy`` while somebody streams from it."""
         ...
 
     async def can_serve(self, projection: str, version: int) -> bool:
@@ -164,7 +164,7 @@ class ReadStore(RowSource, Protocol):
         ...
 
     async def retire(self, projection: str) -> None:
-        """Drop what other versions of that projection left behind."""
+        """Drop what is left of its other versions. Raises ``StoreBusy`` while somebody streams from that."""
         ...
 
     def table_of(self, model: type[ReadModel]) -> Table:

@@ -173,7 +173,8 @@ class RowWriter:
             _LOG.warning("the rows of %s from before it was built anew stay: %s", projection, error)
 
     async def _make(self, connection: Connection, projection: str, side: int) -> None:
-        """Begin with empty tables on that side."""
+        """Begin with empty tables on that side. A stream that is left open on one ends in ``StoreBusy``, soon."""
+        await connection.execute(self._statements["limit_lock_wait"])
         for sql in self._on(projection, side):
             for statement, values in self._making(sql):
                 await connection.execute(statement, *values)
@@ -198,6 +199,7 @@ class RowWriter:
             async with self._locked() as connection:
                 await connection.execute(self._statements["remove_other_checkpoints"], projection, version)
                 await self._parking.retire(connection, projection, version)
+                await connection.execute(self._statements["limit_lock_wait"])
                 for name in await self._others(connection, projection, version):
                     await connection.execute(self._statements.dropping_table(name))
                     await connection.execute(self._statements["remove_projected_table"], name)

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from headwater.backends.postgres.read_store import PostgresReadStore, open_postgres
 from headwater.errors import ProjectionError, QueryError, QueryTooSlow, ReadOnlyViolation, StoreBusy, StoreIOError
-from headwater.read_store import Changes, Prefix, TableChanges
+from headwater.read_store import Changes, Prefix, Table, TableChanges
 from headwater.read_store.selection import Selection, order_of
 from headwater.read_store.statements import selecting
 from headwater.testing.conformance.read_samples import ARTICLES, NOON, SEATS, Article, Seat, put
@@ -243,3 +243,36 @@ async def _until(holds):
         while True:
             if await asyncio.to_thread(holds):
                 return
+
+
+# -- tables go
+
+
+async def test_rows_that_are_streamed_hold_up_nobody(store):
+    """A table that is to go stays while somebody reads it, and checkpoints move on meanwhile."""
+    await put(store, SEATS, *_seats(2))
+    async with aclosing(store.reader(Seat).stream()) as rows:
+        await anext(rows)
+        await store.build_beside("Seats")
+        new = next(each.checkpoint for each in (await store.fleet()).shares if each.checkpoint.side)
+        await store.commit([Changes("Seats", new, 1, ())])
+        assert await store.switch("Seats")
+        with pytest.raises(StoreBusy):
+            await store.tidy("Seats")
+        assert not await store.commit([_changes(await store.checkpoints(), "Articles")])
+    await store.tidy("Seats")
+
+
+async def test_a_version_that_is_streamed_is_dropped_later(store, postgres_url):
+    """And all queries that come meanwhile are answered."""
+    await put(store, SEATS, *_seats(2))
+    async with AsyncExitStack() as stack:
+        newer = await open_postgres(postgres_url, migrate=False)
+        stack.push_async_callback(newer.close)
+        await newer.prepare([ARTICLES, Table("Seats", 2, Seat)])
+        async with aclosing(store.reader(Seat).stream()) as rows:
+            await anext(rows)
+            with pytest.raises(StoreBusy):
+                await newer.retire("Seats")
+            assert await store.reader(Seat).count() == 2
+        await newer.retire("Seats")
