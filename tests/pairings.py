@@ -138,7 +138,8 @@ async def projected(rows: ReadStore) -> tuple[dict[str, int], dict[int, str]]:
 @contextmanager
 def projecting(log: str, rows: str) -> Iterator[Popen[str]]:
     """A process that projects, and says how far it is at each step. It is killed at the end of the block."""
-    process = Popen([sys.executable, "-m", "tests.pairings", log, rows], stdout=PIPE, text=True)
+    command = [sys.executable, "-m", "tests.pairings", log, rows]
+    process = Popen(command, stdout=PIPE, text=True, start_new_session=True)  # as in tests/campaigns/fleet.py
     try:
         yield process
     finally:

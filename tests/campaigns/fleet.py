@@ -32,7 +32,8 @@ class Process:
 
     def __init__(self, log: str, rows: str) -> None:
         command = [sys.executable, "-m", "tests.campaigns.fleet", log, rows]
-        self._process = Popen(command, stdout=PIPE, text=True)
+        # In a session of its own: the kernel wakes who is stopped when a process group loses its shell.
+        self._process = Popen(command, stdout=PIPE, text=True, start_new_session=True)
         assert self._process.stdout is not None
         self.id = self._process.stdout.readline().strip()
 

@@ -76,3 +76,5 @@ def test_the_page_works_as_it_is_written(page, tmp_path, monkeypatch, capsys):
             if asyncio.iscoroutine(result):
                 runner.run(result)
     assert len(blocks) == 4
+    writer = module.__dict__["WRITER"]
+    _command(f"headwater send cinema:app take-seat -f seat_id=b1 -f guest=Eve --url {writer}", capsys)

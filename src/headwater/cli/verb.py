@@ -30,6 +30,8 @@ PATIENCE_OPTION = click.option(
 )
 
 READ_STORE_OPTION = click.option("--read-store", metavar="URL", help="The read store.  [default: beside the log]")
+NO_READ_STORE = "memory:"
+"""For who only sends commands: its database role may not even read tables of read models."""
 
 
 def verb(

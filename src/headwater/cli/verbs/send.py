@@ -10,7 +10,7 @@ import click
 from headwater.cli.applications import load_app, log_url
 from headwater.cli.fields import parameters_of
 from headwater.cli.screen import Screen
-from headwater.cli.verb import READ_STORE_OPTION, URL_OPTION, verb
+from headwater.cli.verb import NO_READ_STORE, READ_STORE_OPTION, URL_OPTION, verb
 
 
 @click.command("send")
@@ -51,7 +51,8 @@ async def command(
         decoded = loaded.codec.decode_parameters(message, parameters_of(words))
     else:
         decoded = loaded.codec.decode_command(message, _read(body))
-    async with loaded.open(log_url(loaded, url), read_store=read_store, follow=False) as runtime:
+    rows = read_store or NO_READ_STORE
+    async with loaded.open(log_url(loaded, url), read_store=rows, follow=False) as runtime:
         receipt = await runtime.execute(decoded, idempotency_key=idempotency_key, expect=expect, actor=actor)
     shown = {"position": receipt.position, "replayed": receipt.replayed}
     screen.answer(shown, lambda: screen.facts(shown))

@@ -8,7 +8,7 @@ import click
 
 from headwater.cli.applications import load_app, log_url
 from headwater.cli.screen import Screen
-from headwater.cli.verb import PATIENCE_OPTION, READ_STORE_OPTION, URL_OPTION, run_to_end, verb
+from headwater.cli.verb import NO_READ_STORE, PATIENCE_OPTION, READ_STORE_OPTION, URL_OPTION, run_to_end, verb
 
 HOST_OPTION = click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 PORT_OPTION = click.option(
@@ -60,7 +60,8 @@ def command(  # noqa: PLR0913, PLR0917  each is an option of the command line
     from headwater.cli.serving import Served, serve_here, serve_in_processes
 
     loaded = load_app(app)
-    served = Served(log_url(loaded, url), read_store, role, patience, shared_cache)
+    rows = read_store or (NO_READ_STORE if role == "command" else None)
+    served = Served(log_url(loaded, url), rows, role, patience, shared_cache)
     if workers == 1:
         run_to_end(serve_here(screen, loaded, served, host=host, port=port, access_log=access_log))
     else:

@@ -5,6 +5,7 @@ import random
 from contextlib import AsyncExitStack, aclosing, suppress
 from typing import Any
 
+import asyncpg
 import pytest
 import pytest_asyncio
 
@@ -276,3 +277,18 @@ async def test_a_version_that_is_streamed_is_dropped_later(store, postgres_url):
                 await newer.retire("Seats")
             assert await store.reader(Seat).count() == 2
         await newer.retire("Seats")
+
+
+# -- who stands still
+
+
+async def test_a_process_that_stands_still_in_a_commit_is_broken_off(store, postgres_url):
+    """What it holds would keep the others from every checkpoint, for as long as it is stopped."""
+    await put(store, SEATS, *_seats(1))
+    start = await store.checkpoints()
+    stopped = await asyncpg.connect(postgres_url, server_settings=store.server.writing)
+    try:
+        await stopped.execute("BEGIN; UPDATE checkpoints SET position = position")
+        assert not await store.commit([_changes(start, "Seats")])
+    finally:
+        stopped.terminate()
