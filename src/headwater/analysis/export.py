@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from headwater.analysis.files import FORMATS, Format, clear_unfinished, write_file
+from headwater.analysis.files import FORMATS, Format, clear_unfinished, only_writer, write_file
 from headwater.errors import OtherHistory, StoreIOError
 from headwater.event_store.protocol import EventStore, RecordedEvent
 from headwater.read_models import ReadModel
@@ -73,17 +73,18 @@ async def export_log(
 
     Raises ``OtherHistory`` if it holds those of another log, ``StoreIOError`` if it cannot be written or has a gap.
     """
-    place = folder / "events"
-    clear_unfinished(place)
-    position = written_until(place)
-    await _identify(events, folder, position)
-    start, head, files = position, await events.head(), 0
-    while position < head:
-        last = min(head, (position // events_per_file + 1) * events_per_file)
-        lines = [_line(event) async for event in _read(events, position, last)]
-        path = place / f"{position + 1}-{last}.{form}"
-        await asyncio.to_thread(write_file, path, lines, EVENT_COLUMNS, form)
-        position, files = last, files + 1
+    with only_writer(folder):
+        place = folder / "events"
+        clear_unfinished(place)
+        position = written_until(place)
+        await _identify(events, folder, position)
+        start, head, files = position, await events.head(), 0
+        while position < head:
+            last = min(head, (position // events_per_file + 1) * events_per_file)
+            lines = [_line(event) async for event in _read(events, position, last)]
+            path = place / f"{position + 1}-{last}.{form}"
+            await asyncio.to_thread(write_file, path, lines, EVENT_COLUMNS, form)
+            position, files = last, files + 1
     return Exported(position - start, files, position)
 
 
@@ -91,20 +92,21 @@ async def export_rows(
     rows: ReadStore, models: Sequence[type[ReadModel]], folder: Path, form: Format = "parquet"
 ) -> dict[str, int]:
     """Write the rows of read models, each from one snapshot; how many there are of each. Raises ``StoreIOError``."""
-    place = folder / "rows"
-    clear_unfinished(place)
-    written: dict[str, int] = {}
-    for model in models:
-        table = rows.table_of(model)
-        shape = _Shape(table)
-        lines = [shape.line(row) async for row in rows.reader(model).stream()]
-        path = place / f"{model.__name__}.{form}"
-        written[model.__name__] = await asyncio.to_thread(write_file, path, lines, shape.columns(), form)
-        types = msgspec.json.encode(shape.columns())  # lines of JSON do not tell them
-        await asyncio.to_thread(write_file, path.with_suffix(TYPES), [types], {}, "ndjson")
-        for other in FORMATS:
-            if other != form:
-                path.with_suffix(f".{other}").unlink(missing_ok=True)
+    with only_writer(folder):
+        place = folder / "rows"
+        clear_unfinished(place)
+        written: dict[str, int] = {}
+        for model in models:
+            table = rows.table_of(model)
+            shape = _Shape(table)
+            lines = [shape.line(row) async for row in rows.reader(model).stream()]
+            path = place / f"{model.__name__}.{form}"
+            written[model.__name__] = await asyncio.to_thread(write_file, path, lines, shape.columns(), form)
+            types = msgspec.json.encode(shape.columns())  # lines of JSON do not tell them
+            await asyncio.to_thread(write_file, path.with_suffix(TYPES), [types], {}, "ndjson")
+            for other in FORMATS:
+                if other != form:
+                    path.with_suffix(f".{other}").unlink(missing_ok=True)
     return written
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -13,6 +15,7 @@ from headwater.errors import MissingExtra, StoreIOError
 Format: TypeAlias = Literal["parquet", "ndjson"]
 FORMATS: tuple[Format, ...] = ("parquet", "ndjson")
 _UNFINISHED = ".unfinished"
+_CHECK = "check the folder and its free space"
 
 
 def write_file(path: Path, lines: Iterable[bytes], columns: Mapping[str, str], form: Format) -> int:
@@ -35,10 +38,26 @@ def write_file(path: Path, lines: Iterable[bytes], columns: Mapping[str, str], f
             draft.replace(path)
         _keep_names(path.parent)
     except OSError as error:
-        raise StoreIOError(
-            f"{path} cannot be written: {error}", remedy="check the folder and its free space"
-        ) from error
+        raise StoreIOError(f"{path} cannot be written: {error}", remedy=_CHECK) from error
     return count
+
+
+@contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Keep other runs, whose drafts have the same names, from the folder. Raises ``StoreIOError`` if one is there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("ab")
+    except OSError as error:
+        raise StoreIOError(f"{folder} cannot be written: {error}", remedy=_CHECK) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # it goes with the process, however that ends
+        except BlockingIOError as error:
+            raise StoreIOError(
+                f"another run writes to {folder}", remedy="wait for it, or take another folder"
+            ) from error
+        yield
 
 
 def clear_unfinished(folder: Path) -> None:
@@ -78,7 +97,10 @@ def _to_parquet(draft: Path, path: Path, columns: Mapping[str, str]) -> None:
     with duckdb().connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         selected = f"SELECT * FROM {reading_lines(draft, columns)}"  # noqa: S608  names and texts are quoted
-        connection.execute(f"COPY ({selected}) TO {literal(made)} (FORMAT parquet, COMPRESSION zstd)")
+        try:
+            connection.execute(f"COPY ({selected}) TO {literal(made)} (FORMAT parquet, COMPRESSION zstd)")
+        except duckdb().Error as error:
+            raise StoreIOError(f"{path} cannot be written: {error}", remedy=_CHECK) from error
     with made.open("rb") as file:
         os.fsync(file.fileno())
     made.replace(path)

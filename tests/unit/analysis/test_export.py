@@ -11,7 +11,7 @@ import pytest
 
 from headwater import App, Event, Key, Projection, ReadModel, Recorded, Tag, on
 from headwater.analysis.export import export_log, export_rows
-from headwater.analysis.files import FORMATS
+from headwater.analysis.files import FORMATS, only_writer
 from headwater.analysis.report import run_report
 from headwater.errors import OtherHistory, QueryError, ReadOnlyViolation, StoreIOError
 from headwater.event_store.memory import MemoryEventStore
@@ -160,6 +160,20 @@ async def test_a_folder_that_cannot_be_written_is_said(tmp_path):
         await sell(desk, 1)
         with pytest.raises(StoreIOError, match="cannot be written"):
             await export_log(desk.event_store, tmp_path, "ndjson")
+
+
+async def test_two_runs_do_not_write_to_one_folder(tmp_path, form):
+    """The second is refused, and does not touch what the first is writing; afterwards it may."""
+    async with APP.open("memory:") as desk:
+        await sell(desk, 1)
+        with only_writer(tmp_path):
+            (tmp_path / "draft.unfinished").touch()
+            with pytest.raises(StoreIOError, match="another run writes"):
+                await export_log(desk.event_store, tmp_path, form)
+            with pytest.raises(StoreIOError, match="another run writes"):
+                await export_rows(desk.read_store, [Line], tmp_path, form)
+            assert (tmp_path / "draft.unfinished").exists()
+        assert (await export_log(desk.event_store, tmp_path, form)).files == 1
 
 
 async def test_times_are_those_of_the_log(tmp_path, form):
