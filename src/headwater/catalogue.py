@@ -71,6 +71,12 @@ class Catalogue:
             faults=tuple(dict.fromkeys((*faults, *chain_faults))),
         )
 
+    def only(self, *, commands: bool, queries: bool) -> Catalogue:
+        """The part that a door which takes no commands, or answers no queries, has to offer."""
+        taken: Mapping[str, type[Command]] = self.commands if commands else {}
+        answered: Mapping[str, type[Query[Any]]] = self.queries if queries else {}
+        return Catalogue(taken, answered, self.events, self._chains, self.faults)
+
     def command_type(self, name: str) -> type[Command]:
         """The command of that name or alias, in any spelling (``open-incident``). Raises ``UnknownMessage``."""
         return _find("command", self._commands, self.commands, name)

@@ -34,7 +34,8 @@ def page_routes(runtime: Runtime, options: HttpOptions) -> list[Route]:
     """The routes of the side pages; without ``docs`` only the health check."""
     routes = health_routes(runtime, options)
     if options.docs:
-        title, catalogue = runtime.app.name, runtime.catalogue
+        title = runtime.app.name
+        catalogue = runtime.catalogue.only(commands=options.role != "query", queries=options.role != "command")
         routes += [
             Route("/", _fixed(_json(_index(title, catalogue)))),
             Route("/docs", _fixed(HTMLResponse(_contract_page(title, catalogue), headers=_STRICT))),

@@ -79,3 +79,13 @@ async def test_the_contract_may_be_kept_private(runtime):
         seen = [(await client.get(path)).status_code for path in ("/", "/docs", "/openapi.json", "/health/ready")]
 
     assert seen == [404, 404, 404, 200]
+
+
+@pytest.mark.parametrize(("role", "kinds"), [("command", {"commands"}), ("query", {"queries"})])
+async def test_a_door_offers_what_it_serves(runtime, role, kinds):
+    """The index and the contract of a command door name no queries, and the other way round."""
+    async with client_of(asgi(runtime, HttpOptions(role=role))) as client:
+        index, contract = (await client.get("/")).json(), (await client.get("/openapi.json")).json()
+
+    assert {kind for kind in ("commands", "queries") if index[kind]} == kinds
+    assert {path.split("/")[1] for path in contract["paths"]} == kinds
