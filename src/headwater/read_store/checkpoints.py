@@ -169,15 +169,12 @@ def overall(checkpoints: Sequence[Checkpoint]) -> Checkpoint:
     )
 
 
-def ranges_of(
-    shares: Iterable[Share], versions: Mapping[str, int], sides: Mapping[str, int] | None = None
-) -> dict[str, tuple[Checkpoint, ...]]:
-    """The ranges of each projection in that version, from the lowest slice on: those on that side, or those to read."""
+def ranges_of(shares: Iterable[Share], versions: Mapping[str, int]) -> dict[str, tuple[Checkpoint, ...]]:
+    """The ranges of each projection in that version whose rows are to be read, from the lowest slice on."""
     found: dict[str, list[Checkpoint]] = {}
     for share in shares:
-        name, at = share.projection, share.checkpoint
-        if versions.get(name) == share.version and (not sides or sides.get(name, at.side) == at.side):
-            found.setdefault(name, []).append(at)
+        if versions.get(share.projection) == share.version:
+            found.setdefault(share.projection, []).append(share.checkpoint)
     return {name: tuple(sorted(served(each), key=lambda one: one.low)) for name, each in found.items()}
 
 
@@ -206,7 +203,18 @@ class RangesRead:
 
     def among(self, shares: Iterable[Share]) -> Mapping[str, tuple[Checkpoint, ...]]:
         """Those among all ranges."""
-        return ranges_of(shares, self._versions, self._sides)
+        return ranges_of(shares, self._versions)
+
+    def turned(self, ranges: Mapping[str, Sequence[Checkpoint]]) -> list[tuple[str, int, int]]:
+        """Of which projections the readers must turn to the other side: projection, version, side.
+
+        Whoever is told where rows stand is answered from just these rows, also before this process is told of a switch.
+        """
+        return [
+            (name, self._versions[name], places[0].side)
+            for name, places in ranges.items()
+            if places[0].side != self._sides.get(name, 0)
+        ]
 
 
 def standing(ranges: Mapping[str, Sequence[Checkpoint]]) -> dict[str, Checkpoint]:

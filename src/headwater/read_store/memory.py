@@ -95,7 +95,10 @@ class MemoryReadStore:
     async def ranges(self) -> Mapping[str, tuple[Checkpoint, ...]]:
         """See ``ReadStore.ranges``."""
         self._refuse_if_closed()
-        return self._served.among((await self.fleet()).shares)
+        found = self._served.among((await self.fleet()).shares)
+        for turned in self._served.turned(found):
+            self.serve(*turned)
+        return found
 
     async def load(self, table: Table, keys: Iterable[RowKey]) -> dict[RowKey, Any]:
         """See ``ReadStore.load``."""

@@ -82,7 +82,10 @@ class ReadStore(RowSource, Protocol):
         ...
 
     async def ranges(self) -> Mapping[str, tuple[Checkpoint, ...]]:
-        """How far each range is whose rows readers read (see ``serve``), from the lowest slice on: one cheap look."""
+        """How far each range is whose rows readers read (see ``serve``), from the lowest slice on: one cheap look.
+
+        From then on readers read the side that these ranges are on, whoever switched to it.
+        """
         ...
 
     async def fleet(self) -> Fleet:

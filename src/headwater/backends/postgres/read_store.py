@@ -100,7 +100,10 @@ class PostgresReadStore:
     async def ranges(self) -> Mapping[str, tuple[Checkpoint, ...]]:
         """See ``ReadStore.ranges``."""
         self._refuse_if_closed()
-        return await self._writer.ranges()
+        found = await self._writer.ranges()
+        for turned in self._writer.served.turned(found):
+            self.serve(*turned)
+        return found
 
     async def load(self, table: Table, keys: Iterable[RowKey]) -> dict[RowKey, Any]:
         """See ``ReadStore.load``."""

@@ -114,7 +114,10 @@ class SqliteReadStore:
     async def ranges(self) -> Mapping[str, tuple[Checkpoint, ...]]:
         """See ``ReadStore.ranges``."""
         self._refuse_if_closed()
-        return self._ranges.of(await self._reader.rows(_CHECKPOINTS, ()))
+        found = self._ranges.of(await self._reader.rows(_CHECKPOINTS, ()))
+        for turned in self._ranges.turned(found):
+            self.serve(*turned)
+        return found
 
     async def load(self, table: Table, keys: Iterable[RowKey]) -> dict[RowKey, Any]:
         """See ``ReadStore.load``."""
