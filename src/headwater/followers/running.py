@@ -278,9 +278,13 @@ class Runner:
             self._stumble(member, folded.fault)
 
     async def retire(self, name: str) -> None:
-        """Once a projection has caught up, what older versions left behind goes, unless a process still uses it."""
+        """Once a projection has caught up, what older versions left behind goes, unless a process still uses it.
+
+        A newer version may belong to a process that has just made its tables, and has yet to announce itself.
+        """
         now = asyncio.get_running_loop().time()
-        if not self._standing.others(name) or now < self._retire_at.get(name, now):
+        others = self._standing.others(name)
+        if not others or max(others) > self._standing.versions[name] or now < self._retire_at.get(name, now):
             return
         if self._standing.is_alone_in_version(name):
             self._retire_at[name] = now + _RETIRE_AGAIN_SECONDS  # they may come back, or this role may not drop them

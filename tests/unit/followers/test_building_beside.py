@@ -12,7 +12,7 @@ from headwater.errors import ProjectionBehind, ProjectionFailed, StoreReadOnly
 from headwater.event_store.memory import MemoryEventStore
 from headwater.messages import Recorded
 from headwater.read_models import Key, Projection, ReadModel, on
-from headwater.read_store import open_read_store
+from headwater.read_store import Table, open_read_store
 from headwater.read_store.memory import MemoryReadStore
 
 
@@ -138,6 +138,17 @@ async def test_where_no_table_may_be_made_it_is_rebuilt_in_its_place(caplog):
         await desk.follower.rebuild("Balances")
         assert await desk.balances() == expected_balances(deposits(20))
     assert "in its place" in caplog.text
+
+
+async def test_a_version_that_is_about_to_begin_is_left_alone(stores):
+    """Its process has made its tables and has not announced itself yet, when one of the old version has caught up."""
+    alone_in_memory(stores)
+    async with bank(Balances, **stores) as old, open_read_store(stores["rows"]) as rows:
+        await rows.prepare([Table("Balances", 2, Balance)])
+        await old.append(*deposits(10))
+        await old.caught_up()
+        await old.follower._reconcile()
+        assert {share.version for share in (await rows.fleet()).shares} == {1, 2}
 
 
 async def test_a_new_version_is_served_when_it_is_as_far_as_the_old_one(stores):
