@@ -1,6 +1,6 @@
 """The composer: a projection of several models, of look-ups or of sums, as a consumer of the log.
 
-Reads: composing.py, projector.py, followers/consumer.py. It reads the rows that a batch needs once for each table.
+Reads: composing.py, rows.py, followers/consumer.py. It reads the rows that a batch needs once for each table.
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from headwater.errors import ProjectionError, StoreError
+from headwater.errors import ProjectionError
 from headwater.followers.consumer import Fault, Folded
 from headwater.followers.feed import Fact
 from headwater.projections.composing import Composing, RowsOf
+from headwater.projections.rows import load_rows, table_changes
 from headwater.read_models import ProjectionPlan
 from headwater.read_store.checkpoints import Checkpoint
 from headwater.read_store.parking import NOTHING_SKIPPED, Skips
@@ -73,12 +74,7 @@ class Composer:
 
     async def _load(self, needed: Mapping[Table, Iterable[Any]]) -> dict[Table, dict[Any, Any]]:
         """One read for each table, whatever the number of events."""
-        try:
-            return {table: await self._rows.load(table, keys) for table, keys in needed.items() if keys}
-        except StoreError:
-            raise
-        except Exception as error:
-            raise ProjectionError(f"a row of {self.name} cannot be read back: {error}") from error
+        return {table: await load_rows(self._rows, self.name, table, keys) for table, keys in needed.items() if keys}
 
     async def _summed(self, added: RowsOf) -> dict[Table, dict[Any, Any]]:
         """What stands there and what is added to it; ``None`` for a group that counts nothing any more."""
@@ -93,13 +89,5 @@ class Composer:
         return summed
 
     def _changes(self, changed: RowsOf) -> tuple[TableChanges, ...]:
-        made: list[TableChanges] = []
-        for table, rows in changed.items():
-            try:
-                puts = [table.values_of(row) for row in rows.values() if row is not None]
-            except Exception as error:
-                raise ProjectionError(f"a row of {self.name} cannot be stored: {error}") from error
-            deletes = [key for key, row in rows.items() if row is None]
-            if puts or deletes:
-                made.append(TableChanges(table, puts, deletes))
-        return tuple(made)
+        made = [table_changes(self.name, table, rows) for table, rows in changed.items()]
+        return tuple(each for each in made if each.puts or each.deletes)

@@ -155,10 +155,7 @@ class _Step:
         if owned is not None and not owned(key):
             return
         row = current.get(key)
-        try:
-            returned = self._changed(argument, fact, key, row)
-        except Exception as error:
-            raise _AtRow(key, error) from error
+        returned = self._changed(argument, fact, key, row)
         if returned is not row:
             _keep(key, returned, current, changed)
 
@@ -183,28 +180,29 @@ class _Step:
         made: list[tuple[RowKey, Any]] = []
         for key in keys:
             row = current.get(key)
-            try:
-                returned = self._changed(argument, fact, key, row)
-            except Exception as error:
-                raise _AtRow(key, error) from error
+            returned = self._changed(argument, fact, key, row)
             if returned is not row:
                 made.append((key, returned))
         return made
 
     def _changed(self, argument: Any, fact: Happening, key: RowKey, row: Any) -> Any:
-        if row is None and self._is_required:
-            raise MissingRow(
-                f"{self.where}: there is no row {key!r} for the event at position {fact.position}", key=key
-            )
-        returned = self._method(argument, row)
-        if returned is not row and returned is not None:
-            if not isinstance(returned, self._model):
-                raise self._no_row(returned)
-            if self._row_key(returned) != key:
-                raise ProjectionError(
-                    f"{self.where} returned the row {self._row_key(returned)!r} when given {key!r}",
-                    remedy="a row keeps its key; to move a row, delete it and make another with two handlers",
+        """What the handler makes of that row. Whatever fails, fails at this row: raises ``_AtRow``."""
+        try:
+            if row is None and self._is_required:
+                raise MissingRow(
+                    f"{self.where}: there is no row {key!r} for the event at position {fact.position}", key=key
                 )
+            returned = self._method(argument, row)
+            if returned is not row and returned is not None:
+                if not isinstance(returned, self._model):
+                    raise self._no_row(returned)
+                if self._row_key(returned) != key:
+                    raise ProjectionError(
+                        f"{self.where} returned the row {self._row_key(returned)!r} when given {key!r}",
+                        remedy="a row keeps its key; to move a row, delete it and make another with two handlers",
+                    )
+        except Exception as error:
+            raise _AtRow(key, error) from error
         return returned
 
     def _no_row(self, returned: Any) -> HandlerContractError:

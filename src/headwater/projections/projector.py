@@ -1,4 +1,4 @@
-"""The projector: one projection as a consumer of the log. Reads: folding.py, followers/consumer.py.
+"""The projector: one projection as a consumer of the log. Reads: folding.py, rows.py, followers/consumer.py.
 
 It looks up the rows that a batch touches once, folds the batch in memory, and hands over each changed row once. Of a
 range of slices it loads, folds and stores the rows that belong to it, and no others.
@@ -7,13 +7,12 @@ range of slices it loads, folds and stores the rows that belong to it, and no ot
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from headwater.errors import ProjectionError, StoreError
 from headwater.followers.consumer import Fault, Folded
 from headwater.followers.feed import Fact
 from headwater.projections.composer import Composer
 from headwater.projections.folding import Batch, Folding, Rows, owned_by
+from headwater.projections.rows import load_rows, table_changes
 from headwater.read_models import ProjectionPlan
 from headwater.read_store.checkpoints import Checkpoint
 from headwater.read_store.parking import NOTHING_SKIPPED, Skips
@@ -48,7 +47,7 @@ class Projector:
             return Folded(Changes(self.name, start, position))
         owned = owned_by(start, skips.keys)
         needed = self._folding.keys(facts, owned)
-        rows = await self._load(needed) if needed else {}
+        rows = await load_rows(self._rows, self.name, self._folding.table, needed) if needed else {}
         batch = self._folding.fold(facts, rows, owned)
         changes = self.stored(batch.rows)
         if batch.error is None:
@@ -64,22 +63,9 @@ class Projector:
         """See ``Consumer.keys_of``."""
         return self._folding.sequences.keys_of(fact)
 
-    async def _load(self, needed: set[Any]) -> dict[Any, Any]:
-        try:
-            return await self._rows.load(self._folding.table, needed)
-        except StoreError:
-            raise
-        except Exception as error:
-            raise ProjectionError(f"a row of {self.name} cannot be read back: {error}") from error
-
     def stored(self, rows: Rows) -> tuple[TableChanges, ...]:
         """See ``Consumer.stored``. Raises ``ProjectionError`` for a row that cannot be stored."""
-        table = self._folding.table
-        try:
-            puts = [table.values_of(row) for row in rows.values() if row is not None]
-        except Exception as error:
-            raise ProjectionError(f"a row of {self.name} cannot be stored: {error}") from error
-        return (TableChanges(table, puts, [key for key, row in rows.items() if row is None]),)
+        return (table_changes(self.name, self._folding.table, rows),)
 
 
 def _fault(batch: Batch, facts: Sequence[Fact]) -> Fault | None:
