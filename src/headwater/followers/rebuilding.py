@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from headwater.errors import StoreBusy, StoreReadOnly
 from headwater.followers.standing import Standing
@@ -29,6 +30,7 @@ class Rebuilding:
         self._look = look
         self._lease_seconds = lease_seconds
         self._tidy_at: dict[str, float] = {}
+        self._turned = asyncio.Event()
 
     async def learn_versions(self, fleet: Fleet, head: int) -> None:
         """Find out which other versions' rows can be read while those of this one are not complete."""
@@ -60,16 +62,19 @@ class Rebuilding:
                 await self._rows.abandon(name)
                 await self._look()
                 raise failure
-            await asyncio.sleep(_GLANCE_SECONDS)
+            self._turned.clear()
+            with suppress(TimeoutError):  # another process may be the one that switches
+                async with asyncio.timeout(_GLANCE_SECONDS):
+                    await self._turned.wait()
             await self._look()
 
     async def switch(self, name: str) -> None:
         """Let rows that were built beside take their place, once they are as far as those before."""
-        standing = self._standing
-        if not standing.is_building(name) or standing.position_beside(name) < standing.position(name):
+        if not self._standing.is_overtaken(name):
             return
         if await self._rows.switch(name):
             await self._look()
+            self._turned.set()
             self._tidy_at[name] = asyncio.get_running_loop().time() + 2 * self._lease_seconds
 
     async def tidy(self) -> None:

@@ -61,7 +61,10 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Runner:
-    """Takes the members of this process through the log. ``lost`` is called when ranges turn out to be lost."""
+    """Takes the members of this process through the log. ``wake`` is called when there is something to reconcile.
+
+    That is when ranges turn out to be lost, and when rows that were built beside can take their place.
+    """
 
     def __init__(
         self,
@@ -71,7 +74,7 @@ class Runner:
         types: frozenset[str],
         standing: Standing,
         retry: Retry,
-        lost: Callable[[], None],
+        wake: Callable[[], None],
         clock: Clock,
     ) -> None:
         self._events = event_store
@@ -80,7 +83,7 @@ class Runner:
         self._types = types
         self._standing = standing
         self._retry = retry
-        self._lost = lost
+        self._wake = wake
         self._clock = clock
         self._live: Group | None = None
         self._retire_at: dict[str, float] = {}
@@ -210,7 +213,7 @@ class Runner:
             if stored is None:
                 member.part()
                 self._standing.drop(member)
-                self._lost()
+                self._wake()
             else:
                 member.checkpoint = stored
                 self._standing.tell(member.name)
@@ -274,6 +277,8 @@ class Runner:
         if self._standing.others(member.name) and self._standing.position(member.name) >= await self._events.head():
             await self.retire(member.name)
         self._standing.tell(member.name)
+        if self._standing.is_overtaken(member.name):
+            self._wake()
         if folded.fault is not None:
             self._stumble(member, folded.fault)
 

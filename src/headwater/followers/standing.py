@@ -107,6 +107,10 @@ class Standing:
         """Whether it is built anew beside what is served."""
         return bool(self._beside[name])
 
+    def is_overtaken(self, name: str) -> bool:
+        """Whether what is built beside is no less far than what is served."""
+        return self.is_building(name) and self.position_beside(name) >= self.position(name)
+
     def is_switching(self, name: str) -> bool:
         """Whether this version is not read yet, because another one is more complete."""
         return name in self._progress.unready or self.serving.version(name) != self.versions[name]

@@ -98,6 +98,18 @@ async def test_while_it_is_rebuilt_the_rows_before_are_read(stores):
         assert await one.balances() == await two.balances() == expected_balances(deposits(3_010))
 
 
+async def test_what_is_built_beside_is_served_as_soon_as_it_is_level(stores, monkeypatch):
+    """Without the looks at the fleet that come by the clock."""
+    for name in ("follower._ROUND_SECONDS", "follower._UNSETTLED_SECONDS", "rebuilding._GLANCE_SECONDS"):
+        monkeypatch.setattr(f"headwater.followers.{name}", 3_600.0)
+    async with bank(Balances, **stores) as desk:
+        await desk.append(*deposits(3_000))
+        await desk.caught_up()
+        async with asyncio.timeout(30):
+            await desk.follower.rebuild("Balances")
+        assert (await desk.rows.checkpoints())["Balances"].side == 1
+
+
 async def test_a_rebuild_that_fails_leaves_the_rows_before(stores):
     """They are served on, and kept up to date."""
     faults = set()
