@@ -69,8 +69,8 @@ def decide(function: F | None = None, /, *, when: When | None = None) -> F | Cal
     """Mark the method that decides a command, as in ``def open(self, command: OpenIncident) -> IncidentOpened``.
 
     It returns one event, several, or ``None``, or raises ``Refused``. It may also ask for ``now: Now`` and for
-    services, by annotation. ``when`` says whether the command is on offer in this state: true, false, or the reason why
-    not.
+    services, by annotation. ``when`` says whether the command is on offer in this state: true, or the reason why not.
+    For false the reason is its docstring; it may also raise ``Refused``, to give the refusal a code of its own.
     """
 
     def mark(marked: F) -> F:
@@ -103,17 +103,18 @@ class Decider(msgspec.Struct, frozen=True):
         """Why the command is not on offer in this state, or ``None`` if it is."""
         if self.when is None:
             return None
-        verdict = self.when(state)
-        if verdict is True:
-            return None
-        return verdict if isinstance(verdict, str) else f"{contract_of(self.command).name} is not possible now"
+        try:
+            verdict = self.when(state)
+        except Refused as refusal:
+            return refusal.message
+        return None if verdict is True else self._reason(verdict)
 
     def decide(
         self, state: Aggregate, command: Command, now: Callable[[], datetime], services: Any
     ) -> tuple[Event, ...]:
         """The events that follow. Raises ``Refused``, or ``HandlerContractError`` if something else came back."""
-        if self.when is not None and (reason := self.reason_against(state)) is not None:
-            raise Refused("not-available", reason, command=contract_of(self.command).name)
+        if self.when is not None and (verdict := self.when(state)) is not True:
+            raise Refused("not-available", self._reason(verdict), command=contract_of(self.command).name)
         if self.extras:
             asked = {p.name: now() if p.wants_now else services[p.annotation] for p in self.extras}
             decided = self.method(state, command, **asked)
@@ -122,6 +123,13 @@ class Decider(msgspec.Struct, frozen=True):
         if isinstance(decided, Event):
             return (decided,)
         return events_of(decided, self.where)
+
+    def _reason(self, verdict: bool | str) -> str:  # noqa: FBT001  what ``when`` gave
+        """The reason that ``when`` gave, or else what its documentation says."""
+        if isinstance(verdict, str):
+            return verdict
+        told = (getattr(self.when, "__doc__", None) or "").strip().partition("\n")[0]
+        return told or f"{contract_of(self.command).name} is not possible now"
 
 
 def events_of(decided: Any, where: str) -> tuple[Event, ...]:

@@ -12,10 +12,12 @@ from contextlib import AbstractAsyncContextManager, aclosing, contextmanager
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
+from headwater.aggregates import Aggregate
 from headwater.catalogue import Catalogue
 from headwater.clock import Clock
 from headwater.codec import Codec
 from headwater.commands.executor import NOWHERE, Authorise, Executor, Origin, authorise
+from headwater.commands.offers import Offers
 from headwater.event_store.protocol import EventStore
 from headwater.followers import Follower, Progress, ProjectionStatus
 from headwater.messages import Command, Query, Receipt
@@ -28,6 +30,7 @@ from headwater.queries.past import Past
 from headwater.read_models import ProjectionPlan
 from headwater.read_store import ReadStore, Worker
 from headwater.read_store.parking import Discarded, Parked
+from headwater.wiring import Wiring
 
 T = TypeVar("T")
 _DEFAULT_WAIT_SECONDS = 5.0
@@ -39,6 +42,7 @@ class Application(Protocol):
     name: str
     catalogue: Catalogue
     codec: Codec
+    wiring: Wiring
     authorise: Authorise | None
 
     def projection(self, name: str) -> ProjectionPlan:
@@ -113,6 +117,15 @@ class Runtime:
         Raises ``UnknownMessage``, ``MalformedMessage``, and what ``execute`` raises.
         """
         return self._executor.execute(self.codec.decode_command(command, body), origin)
+
+    async def offers(self, aggregate: type[Aggregate], **key: Any) -> Offers | None:
+        """Which commands an aggregate's state allows now, and why not the others: what a user interface shows.
+
+        ``key`` are its ``Tag`` fields, as in ``desk.offers(Incident, incident_id="INC1")``. ``None`` if the aggregate
+        has a ``start`` of its own, which only a command can begin. Nobody is asked whether the actor may see that, so
+        show it to those who may read what it is about. Raises ``EvolutionError`` and ``StoreError``.
+        """
+        return await self._executor.offers(aggregate, key)
 
     async def ask(
         self,

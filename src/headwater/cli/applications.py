@@ -12,9 +12,12 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
+from typing import Any, TypeVar
 
 from headwater.app import App
 from headwater.errors import HeadwaterError, WrongApp
+
+P = TypeVar("P")
 
 
 def load_app(reference: str) -> App:
@@ -23,20 +26,24 @@ def load_app(reference: str) -> App:
     Raises ``WrongApp`` if the text, the module or the attribute is wrong, and whatever ``HeadwaterError`` the module
     raises itself, such as ``WiringError``.
     """
+    return load_part(reference, App)
+
+
+def load_part(reference: str, kind: type[P]) -> P:
+    """What ``module:attribute`` names, which must be of that kind. Raises what ``load_app`` raises."""
     module_name, colon, attribute = reference.partition(":")
     if not (colon and module_name and attribute):
         raise WrongApp(
             reference, "is not of the form module:attribute", remedy="write it like headwater.servicedesk:app"
         )
     found = _attribute(_module(reference, module_name), attribute)
-    if isinstance(found, App):
+    if isinstance(found, kind):
         return found
-    module = sys.modules[module_name]
+    remedy = _suggestion(sys.modules[module_name], attribute, kind)
     if found is None:
-        raise WrongApp(
-            reference, f"has no {attribute!r} in module {module_name}", remedy=_suggestion(module, attribute)
-        )
-    raise WrongApp(reference, f"is a {type(found).__name__}, not an App", remedy=_suggestion(module, attribute))
+        raise WrongApp(reference, f"has no {attribute!r} in module {module_name}", remedy=remedy)
+    article = "an" if kind is App else "a"
+    raise WrongApp(reference, f"is a {type(found).__name__}, not {article} {kind.__name__}", remedy=remedy)
 
 
 def log_url(app: App, url: str | None) -> str:
@@ -96,7 +103,9 @@ def _attribute(module: ModuleType, name: str) -> object:
     return getattr(module, name, None)
 
 
-def _suggestion(module: ModuleType, attribute: str) -> str:
-    apps = [name for name, value in vars(module).items() if isinstance(value, App)]
-    nearest = get_close_matches(attribute, apps, n=1, cutoff=0) or apps
-    return f"did you mean {module.__name__}:{nearest[0]}?" if nearest else f"{module.__name__} has no App in it"
+def _suggestion(module: ModuleType, attribute: str, kind: type[Any]) -> str:
+    there = [name for name, value in vars(module).items() if isinstance(value, kind)]
+    nearest = get_close_matches(attribute, there, n=1, cutoff=0) or there
+    if nearest:
+        return f"did you mean {module.__name__}:{nearest[0]}?"
+    return f"{module.__name__} has no {kind.__name__} in it"

@@ -19,7 +19,7 @@ import click
 import msgspec
 
 from headwater.app import App
-from headwater.cli.applications import load_app
+from headwater.cli.applications import load_app, load_part
 from headwater.cli.screen import Screen, as_json_text
 from headwater.cli.verb import run_to_end
 from headwater.errors import MissingExtra
@@ -29,6 +29,7 @@ from headwater.http.collecting import collect_seldom
 from headwater.http.health import health_app
 from headwater.http.options import Role
 from headwater.runtime import Runtime
+from headwater.ui import TaskUi
 
 try:
     from uvicorn import Config, Server
@@ -41,18 +42,28 @@ _SERVED = "HEADWATER_SERVED_AS"
 
 
 class Served(msgspec.Struct, frozen=True):
-    """What is served: the URL of the log and that of the read store (``None``: beside the log), in which role."""
+    """What is served: the URL of the log and that of the read store (``None``: beside the log), in which role.
+
+    ``ui`` names the user interface as ``module:attribute``; empty for the one that needs no words, ``None`` for none.
+    """
 
     url: str
     read_store: str | None = None
     role: Role = "all"
     patience_seconds: float = 30.0
     shared_cache: str | None = None
+    ui: str | None = ""
 
     @property
     def options(self) -> HttpOptions:
         """The HTTP door's."""
-        return HttpOptions(role=self.role, patience_seconds=self.patience_seconds)
+        doors = () if self.ui is None or self.role != "all" else (task_ui(self.ui),)
+        return HttpOptions(role=self.role, patience_seconds=self.patience_seconds, doors=doors)
+
+
+def task_ui(reference: str) -> TaskUi:
+    """The user interface of that name, or the one that needs no words. Raises ``WrongApp`` and ``MissingExtra``."""
+    return load_part(reference, TaskUi) if reference else TaskUi()
 
 
 async def serve_here(
@@ -77,8 +88,12 @@ async def serve_runtime(
     access_log: bool = False,
 ) -> None:
     """Serve an open application until SIGINT or SIGTERM; its stores stay open."""
+    options = options or HttpOptions()
     config = _config(asgi(runtime, options), access_log=access_log, lifespan="off")
-    server = _Announcing(config, lambda: _announce(screen, runtime.app.name, url, listener), ending=runtime.end_watches)
+    pages = pages_of(options)
+    server = _Announcing(
+        config, lambda: _announce(screen, runtime.app.name, url, listener, pages), ending=runtime.end_watches
+    )
     collect_seldom()
     with _calm_signals():
         await server.serve(sockets=[listener])
@@ -95,7 +110,7 @@ def serve_in_processes(
     config = _config(f"{__name__}:worker", access_log=access_log, lifespan="on", factory=True, workers=workers)
     with listening(host, port) as listener:
         listener.set_inheritable(True)
-        _announce(screen, app.name, served.url, listener)
+        _announce(screen, app.name, served.url, listener, pages_of(served.options))
         Multiprocess(config, sockets=[listener]).run()
     screen.note("stopped")
 
@@ -189,13 +204,21 @@ def _do_nothing(number: int, frame: Any) -> None:
     del number, frame
 
 
-def _announce(screen: Screen, name: str, url: str, listener: socket.socket) -> None:
+def pages_of(options: HttpOptions) -> str | None:
+    """The path below which people find pages, if there are any."""
+    return next((f"{door.path}/" for door in options.doors if isinstance(door, TaskUi)), None)
+
+
+def _announce(screen: Screen, name: str, url: str, listener: socket.socket, pages: str | None) -> None:
     url, address = url_to_show(url), _address(listener)
     if screen.as_json:
-        click.echo(as_json_text({"serving": address, "app": name, "url": url}))
-    else:
-        screen.line(f"serving {name} on {address}, log {url} (stop with Ctrl+C)")
-        screen.line(f"contract: {address}/openapi.json")
+        where = {} if pages is None else {"ui": f"{address}{pages}"}
+        click.echo(as_json_text({"serving": address, "app": name, "url": url, **where}))
+        return
+    screen.line(f"serving {name} on {address}, log {url} (stop with Ctrl+C)")
+    if pages is not None:
+        screen.line(f"for people: {address}{pages}")
+    screen.line(f"contract: {address}/openapi.json")
 
 
 def _address(listener: socket.socket) -> str:

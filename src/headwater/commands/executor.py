@@ -24,6 +24,7 @@ from headwater.commands.gathering import GatheredReads
 from headwater.commands.handlers import HandlerPlan, messages_of
 from headwater.commands.idempotency import command_hash, first_receipt, key_tag
 from headwater.commands.loading import Loader
+from headwater.commands.offers import Offers, find_offers
 from headwater.commands.routing import Route
 from headwater.errors import (
     ConcurrencyError,
@@ -118,6 +119,10 @@ class Executor:
                 boundary.release()
         finally:
             self._boundaries.done(boundary)
+
+    async def offers(self, cls: type[Aggregate], key: Mapping[str, Any]) -> Offers | None:
+        """Which commands of an aggregate are on offer now, and why not the others: see ``find_offers``."""
+        return await find_offers(cls, key, self._routes.values())
 
     async def _decide(
         self, route: Route, loader: Loader, boundary: Boundary, command: Command, origin: Origin

@@ -79,7 +79,11 @@ class _Ready:
         self.commands = None if options.role == "query" else CommandDoor(runtime, options)
         self.queries = None if options.role == "command" else QueryDoor(runtime, options)
         self.pages = Starlette(
-            routes=[*page_routes(runtime, options), *options.routes],
+            routes=[
+                *page_routes(runtime, options),
+                *(route for door in options.doors for route in door(runtime, options)),
+                *options.routes,
+            ],
             exception_handlers={HTTPException: problem_response, Exception: problem_response},
         )
 

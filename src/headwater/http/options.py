@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import msgspec
 
 from headwater.errors import HeadwaterError
 from headwater.http.exchange import Scope
+from headwater.runtime import Runtime
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -33,16 +34,26 @@ class UnknownRole(HeadwaterError, ValueError):
     code = "unknown-role"
 
 
+class Door(Protocol):
+    """Another way in through the same server: gives its Starlette routes once the application is open."""
+
+    def __call__(self, runtime: Runtime, http: HttpOptions, /) -> Sequence[Any]:
+        """The routes of the door."""
+        ...
+
+
 class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What the door allows. Sizes in bytes, times in seconds.
 
-    ``authenticate`` says who calls (without it everybody is anonymous); ``routes`` are further Starlette routes, such
-    as a user interface; ``docs`` offers the index, the contract page and ``/openapi.json``. ``role`` says what is
-    served: commands, queries, or both. A projection that stands before the same work for ``patience_seconds`` makes the
-    health check fail. A live query that has nothing to say for ``heartbeat_seconds`` says so. Raises ``UnknownRole``.
+    ``authenticate`` says who calls (without it everybody is anonymous). ``doors`` are further ways in, such as
+    ``headwater.ui.TaskUi()``; ``routes`` are further Starlette routes. ``docs`` offers the index, the contract page and
+    ``/openapi.json``. ``role`` says what is served: commands, queries, or both. A projection that stands before the
+    same work for ``patience_seconds`` makes the health check fail. A live query that has nothing to say for
+    ``heartbeat_seconds`` says so. Raises ``UnknownRole``.
     """
 
     authenticate: Authenticate | None = None
+    doors: Sequence[Door] = ()
     max_body_bytes: int = 1_048_576
     wait_seconds: float = 5.0
     longest_wait_seconds: float = 30.0

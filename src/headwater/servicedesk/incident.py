@@ -63,10 +63,16 @@ def exists(incident: Incident) -> bool | str:
     return incident.status is not None or f"there is no incident {incident.incident_id}; open it first"
 
 
+def is_unknown(incident: Incident) -> bool:
+    """A number is given to one incident."""
+    if incident.status is None:
+        return True
+    raise Refused("incident-exists", f"incident {incident.incident_id} is already {incident.status}")
+
+
 def is_new(incident: Incident) -> bool | str:
     """Work begins once."""
-    known = exists(incident)
-    if known is not True:
+    if (known := exists(incident)) is not True:
         return known
     return incident.status == "new" or f"incident {incident.incident_id} is {incident.status}, not new"
 
@@ -80,16 +86,14 @@ def is_open(incident: Incident) -> bool | str:
 
 def is_settled(incident: Incident) -> bool | str:
     """To reopen or to correct the outcome needs one."""
-    known = exists(incident)
-    if known is not True:
+    if (known := exists(incident)) is not True:
         return known
     return incident.status in SETTLED or f"incident {incident.incident_id} is {incident.status}, not resolved or closed"
 
 
 def is_waiting(incident: Incident) -> bool | str:
     """Only what waits, or shows a status nobody knows, can be resumed."""
-    known = is_open(incident)
-    if known is not True:
+    if (known := is_open(incident)) is not True:
         return known
     return incident.status not in ("new", "active") or f"incident {incident.incident_id} does not wait for anything"
 
@@ -190,10 +194,9 @@ class Incident(Aggregate):
 
     # What follows from each command.
 
-    @decide
+    @decide(when=is_unknown)
     def open(self, command: OpenIncident, now: Now) -> IncidentOpened:
         """A new incident, unless the number is taken."""
-        self._must_be_unknown()
         save = self._save(command, now, status="new", group=command.group)
         return IncidentOpened(
             incident_id=self.incident_id,
@@ -207,10 +210,9 @@ class Incident(Aggregate):
             details=command.details,
         )
 
-    @decide
+    @decide(when=is_unknown)
     def take_over(self, command: ImportIncident, now: Now) -> IncidentImported:
         """The incident as it was found, unless the number is taken."""
-        self._must_be_unknown()
         save = self._save(command, now, status=command.status, group=command.group)
         return IncidentImported(
             incident_id=self.incident_id,
@@ -354,10 +356,6 @@ class Incident(Aggregate):
         return StatusLost(incident_id=self.incident_id, save=save, code=command.code)
 
     # What several decisions share.
-
-    def _must_be_unknown(self) -> None:
-        if self.status is not None:
-            raise Refused("incident-exists", f"incident {self.incident_id} is already {self.status}")
 
     def _put_on_hold(self, what: WaitingFor, command: DeskCommand, now: datetime) -> IncidentPutOnHold:
         save = self._save(command, now, status=WAITING[what])

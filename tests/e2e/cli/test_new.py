@@ -27,7 +27,7 @@ def test_it_tells_what_it_wrote_and_what_to_do_next(tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "task.py" in shown
     assert "headwater serve app:app" in shown
-    assert (tmp_path / "shop" / "app.py").read_text().endswith('app = App("shop", Task, Tasks, find_tasks)\n')
+    assert (tmp_path / "shop" / "app.py").read_text().endswith('app = App("shop", Task, Tasks, find_tasks, GetTask)\n')
 
 
 def test_an_empty_directory_is_filled(tmp_path):

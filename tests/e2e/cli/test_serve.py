@@ -87,3 +87,41 @@ def test_a_store_that_cannot_be_opened_ends_in_its_own_error(process, project, w
     ended = process("serve", "app:app", "--port", "0", "--workers", workers, "--json")
     assert (ended.code, ended.problem["code"]) == (3, "store-corrupt")
     assert "Traceback" not in ended.err
+
+
+def _page(address):
+    try:
+        with urllib.request.urlopen(address, timeout=30) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, ""
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_people_find_pages_that_nobody_declared(project, workers):
+    """The address is told; the list shows what the project has."""
+    with served(project, "--workers", workers) as (_, address):
+        call(f"{address}/commands/add-task", {"task_id": "t1", "title": "Buy milk"})
+        status, text = _page(f"{address}/ui/queries/find-tasks?_done=add-task&_position=1")
+    assert status == 200
+    assert "Buy milk" in text
+
+
+def test_pages_are_left_out_or_chosen_on_the_command_line(project):
+    """Without them there is nothing; with a name that is wrong it does not start."""
+    (project / "pages.py").write_text(
+        "from headwater.ui import TaskUi\n\nui = TaskUi(title='My tasks', path='/tasks')\n"
+    )
+    with served(project, "--no-ui") as (_, address):
+        assert _page(f"{address}/ui/")[0] == 404
+    with served(project, "--ui", "pages:ui") as (_, address):
+        assert "My tasks" in _page(f"{address}/tasks/")[1]
+
+
+def test_pages_of_another_kind_are_refused(headwater):
+    """An app is no TaskUi; what there is instead is named."""
+    ended = headwater("serve", "app:app", "--ui", "app:app", "--json")
+
+    assert ended.code != 0
+    assert "not a TaskUi" in ended.problem["detail"]

@@ -65,5 +65,7 @@ def _listening(host: str, port: int) -> AbstractContextManager[socket]:
 
 async def _serve(screen: Screen, desk: Runtime, url: str, listener: socket) -> None:
     from headwater.cli.serving import serve_runtime
+    from headwater.http import HttpOptions
+    from headwater.servicedesk.ui import ui
 
-    await serve_runtime(screen, desk, url, listener)
+    await serve_runtime(screen, desk, url, listener, HttpOptions(doors=[ui]))

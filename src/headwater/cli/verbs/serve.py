@@ -37,6 +37,13 @@ PORT_OPTION = click.option(
     envvar="HEADWATER_SHARED_CACHE",
     help="A Valkey or Redis for answers that are kept.",
 )
+@click.option(
+    "--ui",
+    metavar="UI",
+    default="",
+    help="The user interface at /ui/, as module:attribute of a TaskUi.  [default: one made from the catalogue]",
+)
+@click.option("--no-ui", is_flag=True, help="Serve no user interface.")
 @click.option("--access-log", is_flag=True, help="Write a line for each request.")
 @verb
 def command(  # noqa: PLR0913, PLR0917  each is an option of the command line
@@ -50,18 +57,21 @@ def command(  # noqa: PLR0913, PLR0917  each is an option of the command line
     role: Literal["command", "query", "all"],
     patience: float,
     shared_cache: str | None,
+    ui: str,
+    no_ui: bool,  # noqa: FBT001  an option of the command line
     access_log: bool,  # noqa: FBT001  an option of the command line
 ) -> None:
     """Serve APP (module:attribute) over HTTP until it is stopped.
 
-    POST /commands/NAME, GET /queries/NAME, and /openapi.json. With --json one object says where. The roles command and
-    query run no projections: other processes do, with `headwater work` or the role all.
+    POST /commands/NAME, GET /queries/NAME, /openapi.json, and pages for people at /ui/. With --json one object says
+    where. The roles command and query have no pages and run no projections: other processes do, with `headwater work`
+    or the role all.
     """
     from headwater.cli.serving import Served, serve_here, serve_in_processes
 
     loaded = load_app(app)
     rows = read_store or (NO_READ_STORE if role == "command" else None)
-    served = Served(log_url(loaded, url), rows, role, patience, shared_cache)
+    served = Served(log_url(loaded, url), rows, role, patience, shared_cache, None if no_ui else ui)
     if workers == 1:
         run_to_end(serve_here(screen, loaded, served, host=host, port=port, access_log=access_log))
     else:

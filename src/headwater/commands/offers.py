@@ -1,0 +1,63 @@
+"""What is on offer on a boundary now: which commands its state allows, and why not the others.
+
+Reads: loading.py, routing.py. Read next: executor.py. It is for those who show commands; who sends one is told by its
+decision, which alone is an authority: what is on offer here may be refused a moment later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from headwater.aggregates import Aggregate, overrides
+from headwater.commands.boundaries import Boundary
+from headwater.commands.loading import Loader
+from headwater.commands.routing import Route
+from headwater.messages import Command
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """A command, and the reason why it is not on offer now; ``None`` if it is."""
+
+    command: type[Command]
+    reason: str | None
+
+
+class Offers(msgspec.Struct, frozen=True):
+    """What can be done with an aggregate as it stands: ``position`` is that of its last change (0: none yet)."""
+
+    position: int
+    offers: tuple[Offer, ...]
+
+    def of(self, command: type[Command]) -> Offer:
+        """The offer of one command; one that the aggregate does not decide is on offer as far as it knows."""
+        return next((offer for offer in self.offers if offer.command is command), Offer(command, None))
+
+
+async def find_offers(
+    cls: type[Aggregate], key: Mapping[str, Any], routes: Iterable[tuple[Route, Loader]]
+) -> Offers | None:
+    """The offers of an aggregate, named by its ``Tag`` fields; ``None`` if its state begins from a command.
+
+    That is where it has a ``start`` of its own: nobody can know its boundary before there is a command.
+    """
+    own = [(route, loader) for route, loader in routes if route.plan.cls is cls]
+    if overrides(cls, "start") or not own:
+        return None
+    route, loader = own[0]
+    boundary = Boundary(None)
+    boundary.state = state = cls(**key)
+    boundary.query = route.boundary(state)
+    await loader.load(boundary)
+    offers = tuple(Offer(each.decider.command, each.decider.reason_against(state)) for each, _ in own)
+    return Offers(boundary.version, offers)
+
+
+def begins(route: Route) -> bool:
+    """Whether a command is on offer where nothing has happened yet."""
+    if route.decider.when is None or overrides(route.plan.cls, "start"):
+        return True
+    empty = route.plan.cls(**dict.fromkeys((field.field for field in route.plan.tags), ""))
+    return route.decider.reason_against(empty) is None
