@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from contextlib import contextmanager
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.accounts import (
+    CODEC,
     Balances,
     Closed,
     Deposited,
@@ -19,9 +22,13 @@ from tests.accounts import (
     bank,
     expected_balances,
     expected_entries,
+    plans,
 )
 
 from headwater.event_store.memory import MemoryEventStore
+from headwater.followers.feed import after, facts_of
+from headwater.projections import projectors
+from headwater.read_store.checkpoints import Regrant
 from headwater.read_store.memory import MemoryReadStore
 
 _accounts = st.sampled_from("abcd")
@@ -36,10 +43,21 @@ _events = st.one_of(
 _steps = st.lists(
     st.one_of(
         st.tuples(st.just("append"), st.lists(_events, min_size=1, max_size=8)),
-        st.tuples(st.sampled_from(["restart", "wait", "rebuild", "yield"]), st.none()),
+        st.tuples(st.sampled_from(["restart", "wait", "rebuild", "yield", "other"]), st.none()),
     ),
     max_size=12,
 )
+_slices = st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(0, 5))
+
+
+@contextmanager
+def cut_into(events, rows, kept):
+    """Slices of so many events, batches of so many rows; so many rows stay in memory from batch to batch."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("headwater.followers.groups._LONG_SLICE", events)
+        patch.setattr("headwater.followers.batch._ENOUGH_ROWS", rows)
+        patch.setattr("headwater.projections.rows._MOST_KEPT", kept)
+        yield
 
 
 async def follows(steps, open_bank):
@@ -57,6 +75,8 @@ async def follows(steps, open_bank):
             await desk.caught_up()
         elif step == "rebuild":
             await desk.follower.rebuild("Balances")
+        elif step == "other":
+            await another_goes_on(desk)
         else:
             await asyncio.sleep(0)
     await desk.caught_up()
@@ -65,6 +85,23 @@ async def follows(steps, open_bank):
         assert await desk.entries() == expected_entries(happened)
     finally:
         await leave(desk)
+
+
+async def another_goes_on(desk):
+    """Another owner takes every range of the balances, projects what there is, and gives it back."""
+    log = await desk.events.read()
+    consumer = projectors(plans(Balances), desk.rows)[0]
+    facts = facts_of(log.events, consumer.event_types, CODEC)
+    for share in [each for each in (await desk.rows.fleet()).shares if each.projection == "Balances"]:
+        at = share.checkpoint
+        (made,) = await desk.rows.regrant([Regrant((share,), ((at.low, at.high, "other"),))])
+        if made is None:
+            continue
+        mine = consumer.on(at.side).begin(made[0])
+        assert await mine.fold(after(facts, mine.position), max(log.head, mine.position)) is None
+        assert not await desk.rows.commit([mine.changes()])
+        taken = msgspec.structs.replace(share, checkpoint=msgspec.structs.replace(made[0], position=mine.position))
+        assert all(await desk.rows.regrant([Regrant((taken,), ((at.low, at.high, at.owner),))]))
 
 
 async def enter(open_bank):
@@ -79,11 +116,12 @@ async def leave(desk):
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(steps=_steps)
-def test_rows_are_the_fold_of_the_log_in_memory(steps):
-    """Random events, random batches, random restarts and rebuilds."""
+@given(steps=_steps, slices=_slices)
+def test_rows_are_the_fold_of_the_log_in_memory(steps, slices):
+    """Random events, random batches, random restarts, rebuilds and changes of hands."""
     events, rows = MemoryEventStore(), MemoryReadStore()
-    asyncio.run(follows(steps, lambda: bank(Balances, Entries, events=events, rows=rows)))
+    with cut_into(*slices):
+        asyncio.run(follows(steps, lambda: bank(Balances, Entries, events=events, rows=rows)))
 
 
 @pytest.mark.parametrize("partner", [None, Balances], ids=["alone", "beside another process"])
@@ -92,8 +130,8 @@ def test_rows_are_the_fold_of_the_log_in_sqlite(tmp_path, partner):
     numbers = itertools.count()
 
     @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    @given(steps=_steps)
-    def check(steps):
+    @given(steps=_steps, slices=_slices)
+    def check(steps, slices):
         place = tmp_path / str(next(numbers))
         place.mkdir()
         urls = {"events": f"sqlite:///{place}/log.db", "rows": f"sqlite:///{place}/rows.db"}
@@ -105,6 +143,7 @@ def test_rows_are_the_fold_of_the_log_in_sqlite(tmp_path, partner):
             async with bank(Entries, partner, **urls):
                 await follows(steps, lambda: bank(Balances, Entries, **urls))
 
-        asyncio.run(run())
+        with cut_into(*slices):
+            asyncio.run(run())
 
     check()

@@ -64,15 +64,17 @@ async def steps(
         page = await events.read(EventQuery.of(types=sorted(types)), after=at, limit=_PAGE)
         for fact in facts_of([each for each in page.events if each.position <= end], types, codec):
             start = (await rows.checkpoints())[plan.name]
-            folded = await consumer.fold([fact], start, fact.position)
-            if folded.fault is not None:
+            work = consumer.begin(start)
+            fault = await work.fold([fact], fact.position)
+            if fault is not None:
                 raise ProjectionFailed(
-                    f"{plan.name} stops at position {fact.position}: {folded.fault.cause}",
+                    f"{plan.name} stops at position {fact.position}: {fault.cause}",
                     projection=plan.name,
                     position=fact.position,
-                ) from folded.fault.cause
-            changes = [change for part in folded.changes.tables for change in await _changes(rows, part)]
-            await rows.commit([folded.changes])
+                ) from fault.cause
+            made = work.changes()
+            changes = [change for part in made.tables for change in await _changes(rows, part)]
+            await rows.commit([made])
             changes = [each for each in changes if key is None or str(each.key) == key]
             if changes:
                 yield _step(fact, changes)

@@ -32,15 +32,48 @@ class Fault(msgspec.Struct, frozen=True):
     event: str = ""
 
 
-class Folded(msgspec.Struct, frozen=True):
-    """What a batch comes to. With a ``fault``, the changes end before the faulty event."""
+class Work(Protocol):
+    """What a consumer has in hand of one range: made of the events after a checkpoint, and not stored yet.
 
-    changes: Changes
-    fault: Fault | None = None
+    Once that is stored it may go on from there, and need not look up again what it has: a commit stores nothing where
+    anybody else has stored something since, so whoever begins a new work when a checkpoint is not where he left it
+    never goes on with what is not true any more.
+    """
+
+    @property
+    def start(self) -> Checkpoint:
+        """Where it goes on from: what is stored."""
+        ...
+
+    @property
+    def position(self) -> int:
+        """Up to where events are folded."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """How many rows there are to store."""
+        ...
+
+    async def fold(self, facts: Sequence[Fact], position: int, skips: Skips = NOTHING_SKIPPED) -> Fault | None:
+        """Fold these events, the next ones in the log, as far as they are in its slices; then it is at ``position``.
+
+        What ``skips`` names is left out. With a fault it stands before the faulty event, and goes no further. Raises
+        ``ProjectionError`` for rows that cannot be read, ``StoreError``.
+        """
+        ...
+
+    def changes(self) -> Changes:
+        """What there is to store. Raises ``ProjectionError`` for a row that cannot be stored."""
+        ...
+
+    def stored(self, start: Checkpoint) -> None:
+        """That is stored, and the range stands there now."""
+        ...
 
 
 class Consumer(Protocol):
-    """Turns batches of events into changes. It stores nothing itself."""
+    """Turns events into changes. It stores nothing itself."""
 
     @property
     def name(self) -> str:
@@ -62,13 +95,8 @@ class Consumer(Protocol):
         """Where it keeps what it makes."""
         ...
 
-    async def fold(
-        self, facts: Sequence[Fact], start: Checkpoint, position: int, skips: Skips = NOTHING_SKIPPED
-    ) -> Folded:
-        """What these events, the next ones after ``start``, change in its slices; then it stands at ``position``.
-
-        What ``skips`` names is left out.
-        """
+    def begin(self, start: Checkpoint) -> Work:
+        """Nothing in hand yet: the next event is the one after that checkpoint."""
         ...
 
     def on(self, side: int) -> Consumer:

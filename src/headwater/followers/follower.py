@@ -28,7 +28,8 @@ from headwater.followers.holding import Holding
 from headwater.followers.parking import Parking
 from headwater.followers.progress import Progress
 from headwater.followers.rebuilding import Rebuilding
-from headwater.followers.running import Retry, Runner
+from headwater.followers.retry import Retry
+from headwater.followers.running import Runner
 from headwater.followers.standing import Standing, paused
 from headwater.followers.watching import Watcher
 from headwater.followers.worker import this_worker

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 import msgspec
 
 from headwater.event_store.protocol import EventQuery, EventStore, Slice
-from headwater.followers.consumer import Consumer, Fault, State
+from headwater.followers.consumer import Consumer, Fault, State, Work
 from headwater.read_store.checkpoints import Checkpoint, slice_of
 from headwater.read_store.parking import NOTHING_SKIPPED, Parked, Skips
 from headwater.read_store.protocol import Changes
@@ -34,6 +34,7 @@ class Member:
         self.waiting: asyncio.Task[None] | None = None
         self.attempts = 0
         self._stumbled_at = 0
+        self._work: Work | None = None
         self.skips = skips
         self._pending: list[Parked] = []  # parked here, and to be stored with the batch that goes over it
 
@@ -42,11 +43,23 @@ class Member:
         """Up to where its rows include the log."""
         return self.checkpoint.position
 
+    def begin(self) -> Work:
+        """What it has in hand, if that is exactly what is stored at its checkpoint; otherwise nothing yet.
+
+        The checkpoint is another one as soon as the range moves, is built anew, or is held by somebody else meanwhile.
+        """
+        work, at = self._work, self.checkpoint
+        if work is None or work.start != at or work.position != at.position:
+            work = self._work = self.consumer.begin(at)
+        return work
+
     def reach(self, changes: Changes) -> None:
         """These changes are stored: the rows include the log up to there now."""
         self.checkpoint = msgspec.structs.replace(
             self.checkpoint, position=changes.position, changed_at=changes.changed_at
         )
+        if self._work is not None:
+            self._work.stored(self.checkpoint)
         if changes.position >= self._stumbled_at:
             self.attempts = 0
         self._pending = [parked for parked in self._pending if parked not in changes.parks]
@@ -61,6 +74,7 @@ class Member:
         self.attempts = self.attempts + 1 if fault.position == self._stumbled_at else 1
         self._stumbled_at = fault.position
         self.error = fault.cause
+        self._work = None  # who failed half way may have left something in a row
         self.part()
 
     def park(self, parked: Parked) -> None:
@@ -117,7 +131,8 @@ class Member:
 class Group:
     """Members that read the log together from ``position`` on. ``lock`` is held while a batch is worked on.
 
-    ``must_reread`` says that the position went back, because another process moved a checkpoint.
+    ``must_reread`` says that it has to read again from its position, because another process moved a checkpoint, or
+    because slices that were taken together are to be taken one by one: those up to ``one_by_one``.
     """
 
     def __init__(self, members: list[Member], position: int) -> None:
@@ -125,6 +140,7 @@ class Group:
         self.position = position
         self.lock = asyncio.Lock()
         self.must_reread = False
+        self.one_by_one = 0
         for member in members:
             member.group = self
 
@@ -157,24 +173,29 @@ class Group:
         return stragglers
 
 
-async def slices_of(events: EventStore, query: EventQuery, position: int) -> AsyncGenerator[Slice, None]:
-    """The log from there on: in long slices while there is much to catch up with, then as it grows.
+class Stretch(Slice, frozen=True):
+    """A slice of the log on its way through a group. After one that ``is_cut`` another comes at once, be it empty."""
 
-    The longer a slice, the more events meet in one row, which is looked up and written once for all of them.
-    """
+    is_cut: bool = False
+
+
+async def stretches_of(events: EventStore, query: EventQuery, position: int) -> AsyncGenerator[Stretch, None]:
+    """The log from there on: in long slices while there is much to catch up with, then as it grows."""
+    was_cut = False
     while True:
         page = await events.read(query, after=position, limit=_LONG_SLICE)
         is_cut = len(page.events) == _LONG_SLICE
         reached = page.events[-1].position if is_cut else max(page.head, position)
-        if reached > position:
+        if reached > position or was_cut:
             position = reached
-            yield Slice(page.events, reached)
+            yield Stretch(page.events, reached, is_cut)
         if not is_cut:
             break
+        was_cut = True
     slices: AsyncIterator[Slice] = events.subscribe(query, after=position)
     try:
         async for page in slices:
-            yield page
+            yield Stretch(page.events, page.head)
     finally:  # when the caller stops listening
         if isinstance(slices, AsyncGenerator):
             await slices.aclose()

@@ -1,6 +1,6 @@
 """The run of members through the log: take a slice, have it folded, commit, and what to do when that fails.
 
-Reads: feed.py, consumer.py, groups.py, standing.py. Read next: follower.py.
+Reads: batch.py, retry.py, standing.py. Read next: follower.py.
 
 Members at the same place go together as a group: the log is read and decoded once for all of them, and one commit
 stores what they make of it. One group is live. Who is far behind catches up in a group of its own and then joins it.
@@ -12,20 +12,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing, suppress
 from typing import Any
-
-import msgspec
 
 from headwater.clock import Clock
 from headwater.codec import Codec
 from headwater.errors import ProjectionError, ProjectionFailed, StoreBusy, StoreClosed, StoreError
-from headwater.event_store.protocol import EventQuery, EventStore, Slice
-from headwater.followers.consumer import Fault, Folded
-from headwater.followers.feed import Fact, after, facts_of
-from headwater.followers.groups import Group, Member, slices_of
+from headwater.event_store.protocol import EventQuery, EventStore
+from headwater.followers.batch import Batch
+from headwater.followers.consumer import Fault
+from headwater.followers.feed import Fact, facts_of
+from headwater.followers.groups import Group, Member, Stretch, stretches_of
+from headwater.followers.retry import Retry
 from headwater.followers.standing import Standing
 from headwater.read_store.checkpoints import slice_of
 from headwater.read_store.parking import Parked, error_text, sequence_at
@@ -34,30 +33,8 @@ from headwater.read_store.tables import RowKey
 
 _LOG = logging.getLogger("headwater.followers")
 _BATCH = 1_000
-_TRIES_OF_THE_IMPATIENT = 2
 _FAREWELL_SECONDS = 2.0
 _RETIRE_AGAIN_SECONDS = 5.0
-
-
-class Retry(msgspec.Struct, frozen=True, kw_only=True):
-    """How often an event is tried, and how long to wait before each further try: doubled each time, with jitter.
-
-    Then its sequence is parked, unless the projection has ``most_parked`` already: it then stops, because what fails
-    that often is wrong in itself. With something parked, patience is short: the next one is tried twice.
-    """
-
-    attempts: int = 5
-    first_seconds: float = 0.05
-    longest_seconds: float = 5.0
-    most_parked: int = 1_000
-
-    def tries(self, *, patient: bool) -> int:
-        """How often an event is tried."""
-        return self.attempts if patient else min(self.attempts, _TRIES_OF_THE_IMPATIENT)
-
-    def seconds(self, attempt: int) -> float:
-        """How long to wait after that many failures."""
-        return min(self.longest_seconds, self.first_seconds * 2.0 ** min(attempt - 1, 30)) * random.uniform(0.5, 1.0)
 
 
 class Runner:
@@ -135,7 +112,7 @@ class Runner:
     async def _run(self, group: Group) -> None:
         """Follow the log with a group until it has joined the live one, or for good if it is the live one."""
         failures = 0
-        while True:
+        while group.members:  # they may all be gone before it begins
             try:
                 if await self._listen(group):
                     return
@@ -151,10 +128,10 @@ class Runner:
     async def _listen(self, group: Group) -> bool:
         """Take slices as they come; true if the group has come to its end, false if it must read again from before."""
         query = _query(self._types if group is self._live else group.event_types)
-        async with aclosing(slices_of(self._events, query, group.position)) as pages:
+        async with aclosing(stretches_of(self._events, query, group.position)) as pages:
             async for page in pages:
                 async with group.lock:
-                    await self._take(group, page)
+                    await self._take(group, page, pages)
                 if group is not self._live and await self._join(group):
                     return True
                 if group.must_reread:
@@ -188,17 +165,29 @@ class Runner:
             page = await self._events.read(_query(group.event_types), after=group.position, limit=_BATCH)
             events = [event for event in page.events if event.position <= position]
             reached = events[-1].position if len(events) == _BATCH else position
-            await self._take(group, Slice(events, reached))
+            await self._take(group, Stretch(events, reached))
 
     # -- one slice of the log
 
-    async def _take(self, group: Group, page: Slice) -> None:
-        """Decode a slice once, have it folded by every member, commit it."""
+    async def _take(self, group: Group, page: Stretch, more: AsyncIterator[Stretch] | None = None) -> None:
+        """Decode a slice once, have it folded by every member, commit it; several while more comes at once."""
         if not self._log and await self.identify():
             await self._look_again(group)
+        batch = Batch(group.members)
         facts = facts_of(page.events, group.event_types, self._codec)
-        members = [member for member in group.members if member.position < page.head]
-        if await self._process(members, facts, page.head):
+        try:
+            await batch.fold(facts, page.head)
+            while more and page.is_cut and page.head > group.one_by_one and batch.may_grow:
+                page = await anext(more)
+                facts = facts_of(page.events, group.event_types, self._codec)
+                await batch.fold(facts, page.head)
+            is_stored = await self._store(batch)
+        except ProjectionError as error:
+            if batch.slices > 1:
+                group.must_reread, group.one_by_one = True, page.head
+                return
+            is_stored = await self._find_fault(batch.members, facts, page.head, error)
+        if is_stored:
             group.position = page.head
             return
         await self._look_again(group)
@@ -218,24 +207,15 @@ class Runner:
                 member.checkpoint = stored
                 self._standing.tell(member.name)
 
-    async def _process(self, members: Sequence[Member], facts: Sequence[Fact], head: int) -> bool:
-        """Fold and commit; false if another process was faster. If rows are refused, find the event to blame."""
-        folded: list[tuple[Member, Folded]] = []
-        try:
-            for member in members:
-                if member.group is not None:
-                    mine = after(facts, member.position)
-                    each = await member.consumer.fold(mine, member.checkpoint, head, member.skips)
-                    folded.append((member, Folded(member.with_parked(each.changes), each.fault)))
-                    await asyncio.sleep(0)  # a batch takes milliseconds; others want the loop too
-            moved = await self._commit([each.changes for _, each in folded], [member for member, _ in folded])
-        except ProjectionError as error:
-            return await self._find_fault(members, facts, head, error)
-        if moved:
+    async def _store(self, batch: Batch) -> bool:
+        """Commit; false if another process was faster. Raises ``ProjectionError`` for rows that cannot be stored."""
+        outcomes = batch.outcomes()
+        changes = [each for _, each, _ in outcomes]
+        if await self._commit(changes, batch.members):
             return False
-        self._standing.note(each.changes for _, each in folded)
-        for member, each in folded:
-            await self._advance(member, each)
+        self._standing.note(changes)
+        for member, stored, fault in outcomes:
+            await self._advance(member, stored, fault)
         return True
 
     async def _find_fault(self, members: Sequence[Member], facts: Sequence[Fact], head: int, error: Exception) -> bool:
@@ -253,34 +233,37 @@ class Runner:
         self._stumble(member, fault)
         return True
 
+    async def _process(self, members: Sequence[Member], facts: Sequence[Fact], head: int) -> bool:
+        """Fold and commit part of a batch; false if another process was faster."""
+        batch = Batch(member for member in members if member.group is not None)
+        try:
+            await batch.fold(facts, head)
+            return await self._store(batch)
+        except ProjectionError as error:
+            return await self._find_fault(batch.members, facts, head, error)
+
     async def _commit(self, changes: Sequence[Changes], members: Sequence[Member]) -> frozenset[str]:
         """Commit, however long the disk is full or the file is locked. Raises ``ProjectionError`` for unfit rows."""
-        failures = 0
-        while changes:
-            try:
-                return await self._rows.commit(changes)
-            except StoreClosed:
-                raise
-            except StoreError as error:
-                failures += 1
-                _LOG.warning("the read store did not take a batch, trying again: %s", error)
-                for member in members:
-                    member.error = error
-                await asyncio.sleep(self._retry.seconds(failures))
-        return frozenset()
 
-    async def _advance(self, member: Member, folded: Folded) -> None:
+        def failed(error: StoreError) -> None:
+            _LOG.warning("the read store did not take a batch, trying again: %s", error)
+            for member in members:
+                member.error = error
+
+        return await self._retry.persist(lambda: self._rows.commit(changes), failed) if changes else frozenset()
+
+    async def _advance(self, member: Member, stored: Changes, fault: Fault | None) -> None:
         """The batch is stored: say so, and set aside who stumbled in it."""
-        member.reach(folded.changes)
-        if folded.fault is None:
+        member.reach(stored)
+        if fault is None:
             member.settle(live=member.group is self._live)
         if self._standing.others(member.name) and self._standing.position(member.name) >= await self._events.head():
             await self.retire(member.name)
         self._standing.tell(member.name)
         if self._standing.is_overtaken(member.name):
             self._wake()
-        if folded.fault is not None:
-            self._stumble(member, folded.fault)
+        if fault is not None:
+            self._stumble(member, fault)
 
     async def retire(self, name: str) -> None:
         """Once a projection has caught up, what older versions left behind goes, unless a process still uses it.
@@ -338,16 +321,14 @@ class Runner:
 
     async def _parked(self) -> Sequence[Parked]:
         """What is parked, however long the read store cannot be read."""
-        failures = 0
-        while True:
-            try:
-                return await self._rows.parked()
-            except StoreClosed:
-                return ()
-            except StoreError as error:
-                failures += 1
-                _LOG.warning("the read store cannot be read, trying again: %s", error)
-                await asyncio.sleep(self._retry.seconds(failures))
+
+        def failed(error: StoreError) -> None:
+            _LOG.warning("the read store cannot be read, trying again: %s", error)
+
+        try:
+            return await self._retry.persist(self._rows.parked, failed)
+        except StoreClosed:
+            return ()
 
     def _give_up(self, member: Member, fault: Fault, parked: int) -> None:
         failed = ProjectionFailed(

@@ -6,14 +6,14 @@ Read next: folding.py, which adds up a batch; projector.py, which adds that to t
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from headwater.figure_marks import Count, Max, Min, Sum
 from headwater.read_models import marked_fields
 from headwater.read_store.figures import exactly_added
-from headwater.read_store.tables import Table
+from headwater.read_store.tables import RowKey, Table
 
 
 class Adding:
@@ -35,6 +35,15 @@ class Adding:
         """The sum of two rows, exact for whole numbers and Decimals."""
         figures = {name: way(getattr(one, name), getattr(other, name)) for name, way in self._ways.items()}
         return self._model(**{name: getattr(one, name) for name in self._keys}, **figures)
+
+    def totals(self, rows: Mapping[RowKey, Any], added: Mapping[RowKey, Any]) -> dict[RowKey, Any]:
+        """What is added, on top of the rows that are there; ``None`` for a group that counts nothing any more."""
+        made: dict[RowKey, Any] = {}
+        for key, row in added.items():
+            there = rows.get(key)
+            total = row if there is None else self.add(there, row)
+            made[key] = None if self.is_nothing(total) else total
+        return made
 
     def is_nothing(self, row: Any) -> bool:
         """Whether a row counts nothing any more, and can go."""

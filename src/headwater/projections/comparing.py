@@ -117,15 +117,17 @@ class _Beside:
 
     async def _store(self, facts: Sequence[Fact], start: Checkpoint, position: int, left_out: _LeftOut) -> Checkpoint:
         for part, reached, skips in left_out.parts(facts, position):
-            folded = await self._projector.fold(part, start, reached, skips)
-            if folded.fault is not None:
+            work = self._projector.begin(start)
+            fault = await work.fold(part, reached, skips)
+            if fault is not None:
                 raise ProjectionFailed(
-                    f"{self._plan.name} cannot be folded at position {folded.fault.position}: {folded.fault.cause}",
+                    f"{self._plan.name} cannot be folded at position {fault.position}: {fault.cause}",
                     projection=self._plan.name,
-                    position=folded.fault.position,
-                ) from folded.fault.cause
-            await self._scratch.commit([folded.changes])
-            start = msgspec.structs.replace(start, position=reached, changed_at=folded.changes.changed_at)
+                    position=fault.position,
+                ) from fault.cause
+            changes = work.changes()
+            await self._scratch.commit([changes])
+            start = msgspec.structs.replace(start, position=reached, changed_at=changes.changed_at)
         return start
 
     async def _read(self, after: int, end: int) -> tuple[list[Fact], int]:

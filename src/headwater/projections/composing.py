@@ -72,27 +72,22 @@ class Composing:
         return needed if owned is None else {table: set(filter(owned, keys)) for table, keys in needed.items()}
 
     def fold(self, facts: Sequence[Happening], rows: RowsOf, owned: Owned | None = None) -> Composed:
-        """Apply the events in order. ``rows`` are those that there are of the keys they need."""
-        current: dict[Table, dict[RowKey, Any]] = {table: dict(rows.get(table, ())) for table in self.tables}
+        """Apply the events in order. ``rows`` are those that there are of the keys they need, perhaps others."""
         changed: dict[Table, dict[RowKey, Any]] = {table: {} for table in self.tables}
+        standing = {table: _Standing(changed[table], rows.get(table, {})) for table in self.tables}
         added: dict[Table, dict[RowKey, Any]] = {table: {} for table in self.sums}
         for fact in facts:
             try:
                 steps = self._steps.get(type(fact.event), ())
                 if not steps and fact.event is None and fact.type in self._types:
                     _ = fact.recorded  # raises, and says why it cannot be decoded
-                made = [each for step in steps for each in step.made(fact, current, owned)]
+                made = [each for step in steps for each in step.made(fact, standing, owned)]
                 sums = self._summed([each for each in made if each[0] in added], added) if added else {}
             except Exception as error:  # noqa: BLE001  code of the user may raise anything; the follower decides
                 return Composed(changed, added, fact.position, error)
             for table, key, row in made:  # an event that fails leaves everything as it was
-                if table in added:
-                    continue
-                changed[table][key] = row
-                if row is None:
-                    del current[table][key]
-                else:
-                    current[table][key] = row
+                if table not in added:
+                    changed[table][key] = row
             for (table, key), row in sums.items():
                 added[table][key] = row
         return Composed(changed, added)
@@ -104,6 +99,20 @@ class Composing:
             before = sums.get((table, key), added[table].get(key))
             sums[table, key] = row if before is None else self.sums[table].add(before, row)
         return sums
+
+
+class _Standing:
+    """Rows of a table as they stand: those that changed, before those that there were."""
+
+    __slots__ = ("_before", "_changed")
+
+    def __init__(self, changed: Mapping[RowKey, Any], before: Mapping[RowKey, Any]) -> None:
+        self._changed = changed
+        self._before = before
+
+    def get(self, key: RowKey) -> Any:
+        """The row of that key, ``None`` if there is none."""
+        return self._changed[key] if key in self._changed else self._before.get(key)
 
 
 class _Step:
@@ -130,7 +139,7 @@ class _Step:
             if key is not None:
                 needed.setdefault(table, set()).add(table.stored_key(key))
 
-    def made(self, fact: Happening, current: Mapping[Table, Mapping[RowKey, Any]], owned: Owned | None) -> list[_Made]:
+    def made(self, fact: Happening, current: Mapping[Table, _Standing], owned: Owned | None) -> list[_Made]:
         """The rows that the event makes, changes or deletes; ``current`` stays as it is."""
         argument = fact.recorded if self._wants_envelope else fact.event
         if not self._takes_row:
@@ -151,7 +160,7 @@ class _Step:
             return dict.fromkeys(map(self._stored_key, found))
         return (self._stored_key(found),)
 
-    def _found(self, fact: Happening, argument: Any, current: Mapping[Table, Mapping[RowKey, Any]]) -> dict[str, Any]:
+    def _found(self, fact: Happening, argument: Any, current: Mapping[Table, _Standing]) -> dict[str, Any]:
         """The rows that are looked up, by parameter."""
         found: dict[str, Any] = {}
         for plan, table in self._lookups:
@@ -186,7 +195,7 @@ class _Step:
         self,
         argument: Any,
         fact: Happening,
-        current: Mapping[RowKey, Any],
+        current: _Standing,
         keys: Iterable[RowKey],
         found: Mapping[str, Any],
     ) -> list[_Made]:

@@ -19,7 +19,7 @@ from headwater.projections.sequences import SEVERAL, Happening, Sequences, only
 from headwater.read_models import ProjectionPlan
 from headwater.read_store.checkpoints import Checkpoint, slice_of
 from headwater.read_store.tables import RowKey, Table, tables_of
-from headwater.row_handlers import EventHandler
+from headwater.row_handlers import EventHandler, KeyOf
 
 Rows = Mapping[RowKey, Any]
 """Rows by key as it is stored; ``None`` for a row that was deleted."""
@@ -48,8 +48,8 @@ class Folding:
         self.sequences = Sequences(plan, self.table)
         self._types = plan.event_types
         projection = plan.cls()
-        self._steps: dict[type[Any], _Step] = {
-            event: _Step(handler, handler.method.__get__(projection), self.table)
+        self._steps: dict[type[Any], _Making | _Changing] = {
+            event: _step(handler, handler.method.__get__(projection), self.table)
             for event, (handler,) in plan.handlers.items()
         }
 
@@ -58,7 +58,7 @@ class Folding:
         needed: set[RowKey] = set()
         for fact in facts:
             step = self._steps.get(type(fact.event))
-            if step is not None and step.takes_row:
+            if isinstance(step, _Changing):
                 try:
                     needed.update(step.keys(fact))
                 except Exception:  # noqa: BLE001, S112  code of the user; folding meets it again and reports it
@@ -66,13 +66,13 @@ class Folding:
         return needed if owned is None else set(filter(owned, needed))
 
     def fold(self, facts: Sequence[Happening], rows: Rows, owned: Owned | None = None) -> Batch:
-        """Apply the events in order. ``rows`` are those that there are of the keys they need."""
-        current, changed = dict(rows), dict[RowKey, Any]()
+        """Apply the events in order. ``rows`` are those that there are of the keys they need, perhaps among others."""
+        changed: dict[RowKey, Any] = {}
         for fact in facts:
             try:
                 step = self._steps.get(type(fact.event))
                 if step is not None:
-                    step.apply(fact, current, changed, owned)
+                    step.apply(fact, rows, changed, owned)
                 elif fact.event is None and fact.type in self._types:
                     _ = fact.recorded  # raises, and says why it cannot be decoded
             except _AtRow as error:
@@ -101,122 +101,112 @@ class _AtRow(Exception):
         self.cause = cause
 
 
-class _Step:
-    """How one event type is applied: a handler bound to its projection."""
+class _Making:
+    """How an event type is applied whose handler makes new rows, bound to its projection."""
 
     def __init__(self, handler: EventHandler, method: Callable[..., Any], table: Table) -> None:
         self._method = method
-        self._key = handler.key
+        self._table = table
+        self._wants_envelope = handler.wants_envelope
+        self._where = handler.where
+
+    def apply(self, fact: Happening, rows: Rows, changed: dict[RowKey, Any], owned: Owned | None) -> None:  # noqa: ARG002  as the other
+        """Note in ``changed`` the rows to write; an event that fails leaves it as it was."""
+        made = self._made(self._method(fact.recorded if self._wants_envelope else fact.event))
+        # Whoever makes rows cannot say beforehand for which keys.
+        changed.update(made if owned is None else [each for each in made if owned(each[0])])
+
+    def _made(self, returned: Any) -> list[tuple[RowKey, Any]]:
+        model, row_key = self._table.model, self._table.row_key
+        if isinstance(returned, model):
+            return [(row_key(returned), returned)]
+        if returned is None:
+            return []
+        if type(returned) not in (*SEVERAL, tuple):
+            raise _no_row(self._where, model, returned)
+        for row in returned:
+            if not isinstance(row, model):
+                raise _no_row(self._where, model, row)
+        return [(row_key(row), row) for row in returned]
+
+
+class _Changing:
+    """How an event type is applied whose handler takes the rows that there are, bound to its projection."""
+
+    def __init__(self, handler: EventHandler, method: Callable[..., Any], table: Table, key: KeyOf) -> None:
+        self._method = method
+        self._key = key
         self._model = table.model
         self._row_key = table.row_key
         self._stored_key = table.stored_key
+        self._plain_key = table.plain_key
         self._wants_envelope = handler.wants_envelope
         self._is_required = handler.needs == "required"
-        self.takes_row = handler.needs != "new"
-        self.where = handler.where
+        self._where = handler.where
 
     def keys(self, fact: Happening) -> Collection[RowKey]:
         """The keys of the rows that the event is about, each once."""
-        found: Any = self._key(fact.recorded if self._wants_envelope else fact.event) if self._key else None
+        found: Any = self._key(fact.recorded if self._wants_envelope else fact.event)
+        return (found,) if found.__class__ is self._plain_key else self._keys(found)
+
+    def apply(self, fact: Happening, rows: Rows, changed: dict[RowKey, Any], owned: Owned | None) -> None:
+        """Note in ``changed``, which goes before ``rows``, what to write; an event that fails leaves it as it was."""
+        argument = fact.recorded if self._wants_envelope else fact.event
+        found: Any = self._key(argument)
+        if found.__class__ is self._plain_key:  # nearly always: one event, one row
+            if owned is None or owned(found):
+                row = changed[found] if found in changed else rows.get(found)
+                returned = self._changed(argument, fact, found, row)
+                if returned is not row:
+                    changed[found] = returned
+            return
+        made: dict[RowKey, Any] = {}
+        for key in self._keys(found):
+            if owned is None or owned(key):
+                row = changed[key] if key in changed else rows.get(key)
+                returned = self._changed(argument, fact, key, row)
+                if returned is not row:
+                    made[key] = returned
+        changed.update(made)
+
+    def _keys(self, found: Any) -> Collection[RowKey]:
         if found is None:
             return ()
         if type(found) in SEVERAL:
             return dict.fromkeys(map(self._stored_key, found))
         return (self._stored_key(found),)
 
-    def apply(
-        self, fact: Happening, current: dict[RowKey, Any], changed: dict[RowKey, Any], owned: Owned | None
-    ) -> None:
-        """Change ``current``, and note in ``changed`` what to write; an event that fails leaves both as they were."""
-        argument = fact.recorded if self._wants_envelope else fact.event
-        if self.takes_row:
-            found: Any = self._key(argument) if self._key else None
-            if found is not None and type(found) not in SEVERAL:  # nearly always: one event, one row
-                self._change(argument, fact, self._stored_key(found), current, changed, owned)
-                return
-            keys = () if found is None else dict.fromkeys(map(self._stored_key, found))
-            made = self._changes(argument, fact, current, keys if owned is None else filter(owned, keys))
-        else:
-            made = self._additions(argument)
-            if owned is not None:  # whoever makes rows cannot say beforehand for which keys
-                made = [each for each in made if owned(each[0])]
-        for key, row in made:
-            _keep(key, row, current, changed)
-
-    def _change(
-        self,
-        argument: Any,
-        fact: Happening,
-        key: RowKey,
-        current: dict[RowKey, Any],
-        changed: dict[RowKey, Any],
-        owned: Owned | None,
-    ) -> None:
-        if owned is not None and not owned(key):
-            return
-        row = current.get(key)
-        returned = self._changed(argument, fact, key, row)
-        if returned is not row:
-            _keep(key, returned, current, changed)
-
-    def _additions(self, argument: Any) -> list[tuple[RowKey, Any]]:
-        returned: Any = self._method(argument)
-        if isinstance(returned, self._model):
-            return [(self._row_key(returned), returned)]
-        if returned is None:
-            return []
-        if type(returned) not in (*SEVERAL, tuple):
-            raise self._no_row(returned)
-        made: dict[RowKey, Any] = {}
-        for row in returned:
-            if not isinstance(row, self._model):
-                raise self._no_row(row)
-            made[self._row_key(row)] = row
-        return list(made.items())
-
-    def _changes(
-        self, argument: Any, fact: Happening, current: dict[RowKey, Any], keys: Iterable[RowKey]
-    ) -> list[tuple[RowKey, Any]]:
-        made: list[tuple[RowKey, Any]] = []
-        for key in keys:
-            row = current.get(key)
-            returned = self._changed(argument, fact, key, row)
-            if returned is not row:
-                made.append((key, returned))
-        return made
-
     def _changed(self, argument: Any, fact: Happening, key: RowKey, row: Any) -> Any:
         """What the handler makes of that row. Whatever fails, fails at this row: raises ``_AtRow``."""
         try:
             if row is None and self._is_required:
                 raise MissingRow(
-                    f"{self.where}: there is no row {key!r} for the event at position {fact.position}", key=key
+                    f"{self._where}: there is no row {key!r} for the event at position {fact.position}", key=key
                 )
             returned = self._method(argument, row)
-            if returned is not row and returned is not None:
-                if not isinstance(returned, self._model):
-                    raise self._no_row(returned)
-                if self._row_key(returned) != key:
-                    raise ProjectionError(
-                        f"{self.where} returned the row {self._row_key(returned)!r} when given {key!r}",
-                        remedy="a row keeps its key; to move a row, delete it and make another with two handlers",
-                    )
+            if returned is row or returned is None:
+                return returned
+            if not isinstance(returned, self._model):
+                raise _no_row(self._where, self._model, returned)
+            if self._row_key(returned) != key:
+                raise ProjectionError(
+                    f"{self._where} returned the row {self._row_key(returned)!r} when given {key!r}",
+                    remedy="a row keeps its key; to move a row, delete it and make another with two handlers",
+                )
         except Exception as error:
             raise _AtRow(key, error) from error
         return returned
 
-    def _no_row(self, returned: Any) -> HandlerContractError:
-        return HandlerContractError(
-            f"{self.where} returned {type(returned).__name__}, which is no {self._model.__name__}",
-            remedy="return rows of the projection's read model, or None",
-            where=self.where,
-        )
+
+def _step(handler: EventHandler, method: Callable[..., Any], table: Table) -> _Making | _Changing:
+    if handler.key is None:
+        return _Making(handler, method, table)
+    return _Changing(handler, method, table, handler.key)
 
 
-def _keep(key: RowKey, row: Any, current: dict[RowKey, Any], changed: dict[RowKey, Any]) -> None:
-    """The row of that key is this one now, or none."""
-    changed[key] = row
-    if row is None:
-        del current[key]
-    else:
-        current[key] = row
+def _no_row(where: str, model: type[Any], returned: Any) -> HandlerContractError:
+    return HandlerContractError(
+        f"{where} returned {type(returned).__name__}, which is no {model.__name__}",
+        remedy="return rows of the projection's read model, or None",
+        where=where,
+    )

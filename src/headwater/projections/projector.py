@@ -1,27 +1,27 @@
 """The projector: one projection as a consumer of the log. Reads: folding.py, rows.py, followers/consumer.py.
 
-It looks up the rows that a batch touches once, folds the batch in memory, and hands over each changed row once. Of a
-range of slices it loads, folds and stores the rows that belong to it, and no others.
+It looks up the rows that events touch once, folds in memory, and hands over each changed row once. Of a range of slices
+it loads, folds and stores the rows that belong to it, and no others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headwater.followers.consumer import Fault, Folded
+from headwater.followers.consumer import Fault
 from headwater.followers.feed import Fact
 from headwater.projections.composer import Composer
 from headwater.projections.folding import Batch, Folding, Rows, owned_by
-from headwater.projections.rows import load_rows, table_changes
+from headwater.projections.rows import RowWork, table_changes
 from headwater.read_models import ProjectionPlan
 from headwater.read_store.checkpoints import Checkpoint
-from headwater.read_store.parking import NOTHING_SKIPPED, Skips
-from headwater.read_store.protocol import Changes, ReadStore, TableChanges
+from headwater.read_store.parking import Skips
+from headwater.read_store.protocol import ReadStore, TableChanges
 from headwater.read_store.tables import RowKey, Table
 
 
 class Projector:
-    """Turns batches of events into changes of a projection's rows. See ``Consumer``."""
+    """Turns events into changes of a projection's rows. See ``Consumer``."""
 
     def __init__(self, plan: ProjectionPlan, read_store: ReadStore, side: int = 0) -> None:
         self.name = plan.name
@@ -37,22 +37,17 @@ class Projector:
         """See ``Consumer.on``."""
         return self if side == self._side else Projector(self._plan, self._rows, side)
 
-    async def fold(
-        self, facts: Sequence[Fact], start: Checkpoint, position: int, skips: Skips = NOTHING_SKIPPED
-    ) -> Folded:
-        """See ``Consumer.fold``. Raises ``ProjectionError`` for a row that cannot be stored."""
-        if skips.positions:
-            facts = [fact for fact in facts if fact.position not in skips.positions]
-        if not facts:
-            return Folded(Changes(self.name, start, position))
-        owned = owned_by(start, skips.keys)
-        needed = self._folding.keys(facts, owned)
-        rows = await load_rows(self._rows, self.name, self._folding.table, needed) if needed else {}
-        batch = self._folding.fold(facts, rows, owned)
-        changes = self.stored(batch.rows)
-        if batch.error is None:
-            return Folded(Changes(self.name, start, position, changes))
-        return Folded(Changes(self.name, start, batch.failed_at - 1, changes), _fault(batch, facts))
+    def begin(self, start: Checkpoint) -> RowWork:
+        """See ``Consumer.begin``."""
+        return RowWork(self.name, self._rows, self.tables, start, self._fold)
+
+    async def _fold(self, work: RowWork, facts: Sequence[Fact], skips: Skips) -> Fault | None:
+        rows, owned = work.rows[self._folding.table], owned_by(work.start, skips.keys)
+        if not rows.has_all:
+            await rows.look_up(self._folding.keys(facts, owned))
+        batch = self._folding.fold(facts, rows.now, owned)
+        rows.put(batch.rows)
+        return _fault(batch, facts)
 
     def fold_row(self, key: RowKey, facts: Sequence[Fact], rows: Rows) -> tuple[Rows, Fault | None]:
         """See ``Consumer.fold_row``."""

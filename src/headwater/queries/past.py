@@ -199,15 +199,16 @@ async def fold_until(
         changes: list[Changes] = []
         for consumer in consumers:
             wanted = [fact for fact in facts if fact.type in consumer.event_types]
-            folded = await consumer.fold(wanted, stood[consumer.name], at)
-            if folded.fault is not None:
+            work = consumer.begin(stood[consumer.name])
+            fault = await work.fold(wanted, at)
+            if fault is not None:
                 failed = ProjectionFailed(
-                    f"{consumer.name} stops at position {folded.fault.position}: {folded.fault.cause}",
+                    f"{consumer.name} stops at position {fault.position}: {fault.cause}",
                     projection=consumer.name,
-                    position=folded.fault.position,
+                    position=fault.position,
                 )
-                raise failed from folded.fault.cause
-            changes.append(folded.changes)
+                raise failed from fault.cause
+            changes.append(work.changes())
         await rows.commit(changes)
 
 

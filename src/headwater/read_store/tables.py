@@ -70,6 +70,12 @@ class Table:
         )
         self.fingerprint = self._fingerprint()
 
+    @property
+    def plain_key(self) -> type[Any] | None:
+        """The type of a key that consists of one field and is stored as it is; ``None`` for any other key."""
+        (key, *others) = self.keys
+        return None if others or key.store is not None else key.type
+
     def on(self, side: int) -> Table:
         """The table on that side."""
         if side == self.side:
@@ -152,7 +158,9 @@ def _taker(columns: Sequence[Column]) -> Callable[[Any], Values]:
 
 
 def _keyer(keys: Sequence[Column]) -> Callable[[Any], RowKey]:
-    """Compile ``row -> key``."""
+    """``row -> key``, compiled where something is not stored as it is."""
+    if all(key.store is None for key in keys):
+        return operator.attrgetter(*(key.name for key in keys))
     known: dict[str, Any] = {}
     parts = [_part(known, f"row.{key.name}", f"store_{key.name}", key.store, nullable=False) for key in keys]
     made: Callable[[Any], RowKey] = _compiled(f"def made(row):\n    return {', '.join(parts)}\n", known)
