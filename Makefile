@@ -58,10 +58,19 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { \
 	  $(PYTHON) -m pip install --quiet --user virtualenv && $(PYTHON) -m virtualenv --quiet $(VENV); }
 
+# Pages are tried in a real browser where there is one; where apt may bring one along, it does.
+BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
+define bring_browser
+  command -v $(BROWSERS) >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+    && apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium; } \
+    >/dev/null 2>&1 || echo "no Chromium: the tests of pages in a browser are skipped" >&2
+endef
+
 # `--group` needs pip 25.1, and a fresh environment has the interpreter's own.
 $(READY): pyproject.toml | $(VENV)/bin/python
 	@$(PIP) install --upgrade "pip>=25.1"
 	@$(PIP) install --editable '.[all]' --group dev
+	@$(bring_browser)
 	@touch $@
 
 # A peer in node comes along where there is npm; where there is none, it is reported as not measured.

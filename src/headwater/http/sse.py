@@ -9,7 +9,7 @@ no memory. A stream ends when the client goes, when the application closes, or w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -48,19 +48,33 @@ def wants_events(method: str, headers: RequestHeaders) -> bool:
     return method != "HEAD" and _MEDIA_TYPE in headers.get(b"accept", b"").lower()
 
 
+def answer_event(seen: Seen) -> bytes:
+    """An answer as the event of its stream: its JSON, and its position."""
+    return b"id: %d\ndata: %b\n\n" % (seen.position, seen.body)
+
+
 async def stream_answers(
-    runtime: Runtime, query: Query[Any], terms: Terms, heartbeat_seconds: float, receive: Receive, send: Send
+    runtime: Runtime,
+    query: Query[Any],
+    terms: Terms,
+    heartbeat_seconds: float,
+    receive: Receive,
+    send: Send,
+    event_of: Callable[[Seen], bytes] = answer_event,
 ) -> None:
-    """Send answers until one of both ends it. Raises what asking raises, as long as nothing is sent."""
+    """Send answers until one of both ends it. Raises what asking raises, as long as nothing is sent.
+
+    ``event_of`` says what is sent of each.
+    """
     found = runtime.watched(query, since=terms.since, after=terms.after, timeout=terms.timeout, who=terms.who)
     gone = asyncio.ensure_future(_disconnected(receive))
     try:
         async with aclosing(found) as answers:
             first = await _unless(gone, asyncio.ensure_future(anext(answers, _END)), None)
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-            await send({"type": "http.response.body", "body": _BEGINNING + _event(first), "more_body": True})
+            await send({"type": "http.response.body", "body": _BEGINNING + _event(first, event_of), "more_body": True})
             if first is not _END:
-                await _pump(answers, gone, heartbeat_seconds, send)
+                await _pump(answers, gone, heartbeat_seconds, send, event_of)
         await send({"type": "http.response.body", "body": b""})
     except _Gone:
         return
@@ -70,7 +84,11 @@ async def stream_answers(
 
 
 async def _pump(
-    answers: AsyncGenerator[Seen | None, None], gone: asyncio.Future[None], heartbeat_seconds: float, send: Send
+    answers: AsyncGenerator[Seen | None, None],
+    gone: asyncio.Future[None],
+    heartbeat_seconds: float,
+    send: Send,
+    event_of: Callable[[Seen], bytes],
 ) -> None:
     """Send each answer as it comes, a heartbeat when none comes for long, and at last what went wrong."""
     try:
@@ -83,7 +101,7 @@ async def _pump(
                     await send({"type": "http.response.body", "body": _HEARTBEAT, "more_body": True})
             if found is _END:
                 return
-            await send({"type": "http.response.body", "body": _event(found), "more_body": True})
+            await send({"type": "http.response.body", "body": _event(found, event_of), "more_body": True})
     except _Gone:
         raise
     except Exception as error:  # noqa: BLE001  it is too late for a status, so the stream itself says what is wrong
@@ -91,8 +109,8 @@ async def _pump(
         await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
-def _event(found: Any) -> bytes:
-    return b"id: %d\ndata: %b\n\n" % (found.position, found.body) if isinstance(found, Seen) else b""
+def _event(found: Any, event_of: Callable[[Seen], bytes]) -> bytes:
+    return event_of(found) if isinstance(found, Seen) else b""
 
 
 class _Gone(Exception):

@@ -155,11 +155,8 @@ class _Doing:
             detail = self._site.map.detail_of(keys) if keys else None
             if detail is not None:
                 path, pairs = f"queries/{detail.name}", [(key, keys[key]) for key in detail.keys]
-        told = [
-            ("_done", self._task.name),
-            ("_position", str(receipt.position)),
-            ("_replayed", "1" if receipt.replayed else ""),
-        ]
+        told = [("_done", self._task.name), ("_position", str(receipt.position))]
+        told += [("_replayed", "1")] if receipt.replayed else []
         return RedirectResponse(link_to(self._base, path or "", [*pairs, *told]), 303, {"cache-control": "no-store"})
 
     def _place(self, place: str) -> tuple[str | None, list[tuple[str, str]]]:

@@ -1,4 +1,4 @@
-"""The door itself: all pages as routes. Reads: reading.py, doing.py. Read next: nothing, this is the top."""
+"""The door itself: all pages as routes. Reads: reading.py, changes.py, doing.py. Nothing follows."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from headwater.errors import WiringError
 from headwater.http.faults import NothingHere
 from headwater.http.options import HttpOptions
 from headwater.runtime import Runtime
+from headwater.ui.changes import query_changes
 from headwater.ui.doing import task_page
 from headwater.ui.options import UiOptions, option_faults
 from headwater.ui.reading import query_page
@@ -42,6 +43,7 @@ class TaskUi(UiOptions, frozen=True, kw_only=True):
         inner = [
             Route("/", _endpoint(site, start_page)),
             Route("/queries/{name}", _endpoint(site, query_page)),
+            Route("/queries/{name}/changes", _endpoint(site, query_changes)),
             Route("/commands/{name}", _endpoint(site, task_page), methods=["GET", "POST"]),
             Route("/static/{name}", _endpoint(site, _static)),
             Route("/{rest:path}", _endpoint(site, _nothing)),

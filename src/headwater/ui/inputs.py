@@ -140,7 +140,9 @@ class _Reader:
 
     def _scalar(self, name: str, own: Any, marks: list[Meta]) -> Input:
         if is_below(own, int, float):
-            return Input(name=name, label="", kind="number", attributes=_bounds(own, marks))
+            bounds = _bounds(own, marks)
+            told = f"{bounds['min']} to {bounds['max']}" if {"min", "max"} <= bounds.keys() else ""
+            return Input(name=name, label="", kind="number", help=told, attributes=bounds)
         if is_below(own, datetime):
             said = next((mark.tz for mark in marks if mark.tz is not None), None)
             zone = "Z" if said or (said is None and not self._asking) else ""

@@ -35,8 +35,8 @@ async def offered(site: Site, base: str, keys: Mapping[str, Any], place: str) ->
                 known[task.plan.cls] = await offers_of(site, task, keys)
             offers = known[task.plan.cls]
         said = [(key, _text(keys[key])) for key in task.keys if key in keys]
-        own = [("_expect", "" if offers is None else str(offers.position)), ("_from", place)]
-        href = link_to(base, f"commands/{task.name}", [*said, *own])
+        expect = [] if offers is None else [("_expect", str(offers.position))]
+        href = link_to(base, f"commands/{task.name}", [*said, *expect, ("_from", place)])
         found.append(Offered(task, href, None if offers is None else offers.of(task.command).reason))
     return found
 

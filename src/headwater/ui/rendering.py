@@ -46,6 +46,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._templates.filters["hash"] = _digest
         self._shared = {**shared, "version": {name: digest for name, (_, digest) in self._static.items()}}
 
     def page(self, request: Request, template: str, status: int = 200, /, **context: Any) -> Response:
@@ -61,6 +62,11 @@ class Pages:
         body, _ = self._static[name]
         headers = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
         return Response(body, 200, headers, _MEDIA_TYPES[name.rpartition(".")[2]])
+
+
+def _digest(text: str) -> str:
+    """A name for a text that may stand in an id."""
+    return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _static_files() -> dict[str, tuple[bytes, str]]:

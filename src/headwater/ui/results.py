@@ -1,12 +1,12 @@
 """An answer as it is shown: a table with its order and its neighbours, or a record with its parts.
 
-Reads: cells.py, sitemap.py. Read next: reading.py.
+Reads: cells.py, sitemap.py. Read next: asked.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import UNSET
@@ -18,9 +18,20 @@ from headwater.ui.cells import Cells, Labelled, Table, is_plain, shape_of
 from headwater.ui.names import Labels
 from headwater.ui.sitemap import Listing
 
-Link = Callable[..., str]
-
 _COLUMNS = 8
+
+
+class Order(Protocol):
+    """How rows are sorted now, and the addresses of the same rows in another order or from another place on."""
+
+    @property
+    def sort(self) -> str:
+        """The names of fields, with a minus sign where they descend."""
+        ...
+
+    def link(self, *left_out: str, **changes: object) -> str:
+        """The same address without some names, and with others."""
+        ...
 
 
 class Heading(msgspec.Struct, frozen=True):
@@ -54,14 +65,14 @@ def default_columns(listing: Listing) -> list[str]:
 
 
 def results_of(
-    listing: Listing, value: Any, cells: Cells, labels: Labels, columns: Sequence[str], sort: str, link: Link
+    listing: Listing, value: Any, cells: Cells, labels: Labels, columns: Sequence[str], asked: Order
 ) -> Results:
     """Make what is shown of an answer."""
     if listing.kind == "list":
-        return _page(listing, value, cells, columns, sort, link)
+        return _page(listing, value, cells, columns, asked)
     if is_array(value) and has_members(listing.row):
         table = cells.table(value, listing.row, columns)
-        return Results(table=table, headings=_headings(table, listing, sort, link), count=len(value))
+        return Results(table=table, headings=_headings(table, listing, asked), count=len(value))
     if has_members(type(value)):
         record = cells.record(value)
         fields = tuple(each for each in record if each.cell.kind not in {"record", "table"})
@@ -69,21 +80,21 @@ def results_of(
     return Results(fields=(Labelled("", labels.of("answer"), cells.of(value)),))
 
 
-def _page(listing: Listing, page: Page[Any], cells: Cells, columns: Sequence[str], sort: str, link: Link) -> Results:
+def _page(listing: Listing, page: Page[Any], cells: Cells, columns: Sequence[str], asked: Order) -> Results:
     marked = [] if page.highlights is UNSET else page.highlights
     table = cells.table(page.items, listing.row, columns, marked)
     return Results(
         table=table,
-        headings=_headings(table, listing, sort, link),
+        headings=_headings(table, listing, asked),
         count=len(page.items),
         total=page.total,
-        next=None if page.next is None else link(**{"page.cursor": page.next}),
-        previous=None if page.previous is None else link(**{"page.cursor": page.previous}),
+        next=None if page.next is None else asked.link(**{"page.cursor": page.next}),
+        previous=None if page.previous is None else asked.link(**{"page.cursor": page.previous}),
     )
 
 
-def _headings(table: Table, listing: Listing, sort: str, link: Link) -> tuple[Heading, ...]:
-    words = [word.strip() for word in sort.split(",") if word.strip()]
+def _headings(table: Table, listing: Listing, asked: Order) -> tuple[Heading, ...]:
+    words = [word.strip() for word in asked.sort.split(",") if word.strip()]
     orders = {word.lstrip("+-"): ("descending" if word.startswith("-") else "ascending") for word in words}
     places = {word.lstrip("+-"): place for place, word in enumerate(words, 1)}
     found: list[Heading] = []
@@ -92,6 +103,6 @@ def _headings(table: Table, listing: Listing, sort: str, link: Link) -> tuple[He
         order = orders.get(column.name, "none")
         if column.name in listing.sortable:
             ascending = order == "ascending" and places[column.name] == 1
-            href = link("page.cursor", sort=f"-{column.name}" if ascending else column.name)
+            href = asked.link("page.cursor", sort=f"-{column.name}" if ascending else column.name)
         found.append(Heading(column.name, column.label, column.is_number, href, order, places.get(column.name, 0)))
     return tuple(found)

@@ -131,8 +131,8 @@ def _pairs(raw: bytes) -> list[tuple[str, str]]:
 
 
 def link_to(base: str, path: str, pairs: Iterable[tuple[str, object]]) -> str:
-    """An address below the UI with parameters; those without a text are left out."""
-    text = urlencode([(name, str(value)) for name, value in pairs if value not in {"", None}], quote_via=quote)
+    """An address below the UI with parameters."""
+    text = urlencode([(name, str(value)) for name, value in pairs], quote_via=quote)
     return f"{base}/{path}?{text}" if text else f"{base}/{path}"
 
 

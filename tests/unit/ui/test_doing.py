@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 from tests.unit.ui.conftest import browser_of, place
-from tests.unit.ui.shop import ShipOrder
+from tests.unit.ui.shop import ShipOrder, app
 
-from headwater.errors import ProjectionBehind
+from headwater.ui import TaskUi
 
 _FORM = "/ui/commands/place-order"
 
@@ -52,7 +52,7 @@ async def test_every_fault_is_told_at_once_and_what_was_entered_stays(browser):
     ]
     assert page.tree.one("textarea", name="text").raw.strip() == "kept"
     assert page.tree.one(id="f-day")["value"] == "yesterday"
-    assert page.tree.one(id="f-whole")["aria-describedby"].strip() == "f-whole-error"
+    assert page.tree.one(id="f-whole")["aria-describedby"] == "f-whole-error f-whole-help"
 
 
 async def test_a_refusal_is_told_with_its_code(browser, runtime):
@@ -192,20 +192,25 @@ async def test_who_may_not_see_a_thing_is_not_told_how_it_stands(browser, runtim
     assert "already placed" not in page.text
 
 
-async def test_a_page_that_is_behind_says_so_and_looks_again(open_runtime, monkeypatch):
-    """What was done is stored; the page reloads itself until it is there."""
-    async with browser_of(open_runtime) as browser:
-        asked = type(open_runtime).answer
-
-        async def behind(self, query, *, after=None, **more):
-            if after is not None:
-                raise ProjectionBehind("not yet", projection="Orders", wanted=after, reached=0)
-            return await asked(self, query, **more)
-
-        await place(open_runtime)
-        monkeypatch.setattr(type(open_runtime), "answer", behind)
-        page = await browser.open("/ui/queries/find-orders?_done=place-order&_position=1")
+async def test_a_page_that_is_behind_says_so_and_looks_again():
+    """What was done is stored; the page looks again by itself until it is there."""
+    async with app.open("memory:", follow=False) as idle, browser_of(idle, TaskUi(wait_seconds=0.01)) as browser:
+        form = (await browser.open(_FORM)).form("task").fill(order_id="A-1", customer="Ada")
+        page = await browser.send(form)
 
     refresh = page.tree.one("meta", http_equiv="refresh")["content"]
-    assert refresh == "2; url=/ui/queries/find-orders?_done=place-order&_position=1"
-    assert "Still catching up" in page.text
+    assert refresh == "2; url=/ui/queries/get-order?order_id=A-1&_done=place-order&_position=1"
+    assert "Still catching up." in page.text
+    assert "There is no" not in page.text
+
+
+async def test_a_page_whose_projection_stands_still_says_why(browser, runtime):
+    """The change is stored all the same; nobody is made to wait for what does not come."""
+    await place(runtime)
+    await runtime.pause("Orders")
+    form = (await browser.open("/ui/commands/ship-order?order_id=A-1")).form("task")
+    page = await browser.send(form)
+
+    assert "Not up to date. What you did is stored" in page.text
+    assert page.tree.one("h1").text == "Order A-1"
+    assert list(page.tree.all("meta", http_equiv="refresh")) == []

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import quote
 
 import pytest
 from tests.unit.ui.conftest import browser_of, place
 from tests.unit.ui.shop import CancelOrder, FindOrders, Line, ShipOrder
 
+from headwater.http import HttpOptions
+from headwater.http.options import NOBODY
 from headwater.ui import Show, TaskUi
+from headwater.ui.changes import Changes
+from headwater.ui.site import Site
 
 _HOSTILE = "<script>alert(1)</script>\"'&{{7*7}}"
 
@@ -213,3 +218,58 @@ async def test_what_is_said_about_the_pages_is_shown(runtime):
     assert page.tree.one("a", class_="brand").text == "The corner shop"
     assert hidden.status == 404
     assert "Cancel order" not in detail.text
+
+
+async def test_an_address_says_only_what_is_not_so_anyway(browser):
+    """A form without scripts says every field; the address that can be passed on is short."""
+    form = (await browser.open("/ui/queries/find-orders")).form("filters")
+    usual = await browser.send(form)
+    changed = await browser.send(usual.form("filters").fill(sort=["-articles", ""], customer="A"))
+
+    assert usual.url == "http://shop/ui/queries/find-orders"
+    assert changed.url == "http://shop/ui/queries/find-orders?sort=-articles&customer=A"
+
+
+async def test_a_filter_that_holds_is_named_and_can_be_left(browser, runtime):
+    """Beside the answer, with what was entered."""
+    await place(runtime)
+    page = await browser.open("/ui/queries/find-orders?status=placed&status=shipped&articles.ge=0&search=ada")
+    held = page.tree.one("ul", class_="chosen")
+
+    assert [each.text for each in held.all("li")] == [
+        "Status: placed, shipped \N{MULTIPLICATION SIGN}",
+        "Articles from: 0 \N{MULTIPLICATION SIGN}",
+        "Search: ada \N{MULTIPLICATION SIGN}",
+    ]
+    assert next(held.all("a"))["href"] == "/ui/queries/find-orders?articles.ge=0&search=ada"
+
+
+async def test_changes_of_an_answer_are_told_as_they_come(runtime):
+    """An event for each change, without content; it goes on after the position that the page shows."""
+    await place(runtime)
+    site = Site(runtime, HttpOptions(), TaskUi())
+    changes = Changes(site, FindOrders(), NOBODY, 1)
+    sent, gone = asyncio.Queue(), asyncio.Event()
+
+    async def receive():
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    telling = asyncio.create_task(changes({"headers": []}, receive, sent.put))
+    assert (await sent.get())["status"] == 200
+    assert (await sent.get())["body"] == b"retry: 1000\n\n"
+    await place(runtime, "B-1")
+    assert (await sent.get())["body"] == b"id: 2\nevent: changed\ndata:\n\n"
+    gone.set()
+    await telling
+
+
+async def test_a_live_list_says_where_changes_are_told(browser, runtime):
+    """With scripts they are heard, without the page reloads; it can be left again."""
+    await place(runtime)
+    quiet = await browser.open("/ui/queries/find-orders?status=placed")
+    live = await browser.open(quiet.link("Update as it changes"))
+
+    assert live.tree.one(**{"hx-sse:connect": "/ui/queries/find-orders/changes?status=placed&_since=1"})
+    assert live.tree.one("noscript").one("meta", http_equiv="refresh")
+    assert live.link("Stop updating") == quiet.url
