@@ -16,7 +16,7 @@ from headwater.aggregates import Aggregate
 from headwater.catalogue import Catalogue
 from headwater.clock import Clock
 from headwater.codec import Codec
-from headwater.commands.executor import NOWHERE, Authorise, Executor, Origin, authorise
+from headwater.commands.executor import NOWHERE, Authorise, Executor, Origin, Tell, authorise
 from headwater.commands.offers import Offers
 from headwater.event_store.protocol import EventStore
 from headwater.followers import Follower, Progress, ProjectionStatus
@@ -117,6 +117,17 @@ class Runtime:
         Raises ``UnknownMessage``, ``MalformedMessage``, and what ``execute`` raises.
         """
         return self._executor.execute(self.codec.decode_command(command, body), origin)
+
+    def begin_json(
+        self, command: str | type[Command], body: bytes, origin: Origin, tell: Tell
+    ) -> asyncio.Task[Receipt] | None:
+        """The same for who has no task to wait in: ``tell`` gets the receipt or the error. See ``Executor.begin``."""
+        try:
+            decoded = self.codec.decode_command(command, body)
+        except Exception as error:  # noqa: BLE001  whatever it is, it is told
+            tell(error)
+            return None
+        return self._executor.begin(decoded, origin, tell)
 
     async def offers(self, aggregate: type[Aggregate], **key: Any) -> Offers | None:
         """Which commands an aggregate's state allows now, and why not the others: what a user interface shows.

@@ -24,7 +24,9 @@ from headwater.bench.timing import run
 _CONNECTIONS = 64
 _SECONDS = 1.2
 _ORDERS = 4096
-_SERVER = (sys.executable, "-m", "uvicorn", "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--factory")
+_SERVER = (sys.executable, "-m", "uvicorn", "--loop", "uvloop", "--no-access-log", "--factory")
+_PROTOCOL = {"hello": "httptools", "commands": "headwater.http.direct:CommandProtocol"}
+"""uvicorn's own for the bare application, and for commands the one that ``headwater serve`` gives it."""
 
 HELLO = "hello"
 NO_LOAD = "HTTP commands that load nothing"
@@ -67,7 +69,8 @@ def _cases(settings: Settings, template: Path, orders: int) -> Iterator[Case]:
 
 def _served(settings: Settings, template: Path, factory: str, path: str, orders: int, cache: int) -> Sample:
     port = free_port()
-    command = (*_SERVER, "--log-level", "error", "--port", str(port), f"headwater.bench.served:{factory}")
+    way = ("--http", _PROTOCOL[factory], "--log-level", "error", "--port", str(port))
+    command = (*_SERVER, *way, f"headwater.bench.served:{factory}")
     with copied(template, settings.directory) as directory:
         environment = {"HEADWATER_BENCH_URL": log_url(directory), "HEADWATER_BENCH_CACHE": str(cache)}
         with serving(command, port, environment):

@@ -13,6 +13,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from importlib import import_module
 from typing import Any
 
 import click
@@ -169,7 +170,16 @@ class _Announcing(Server):
 
 def _config(app: Any, *, access_log: bool, **more: Any) -> Config:
     level = "info" if access_log else "warning"
-    return Config(app, log_level=level, access_log=access_log, proxy_headers=False, server_header=False, **more)
+    more |= {"access_log": access_log, "proxy_headers": False, "server_header": False}
+    return Config(app, http=_protocol(), log_level=level, **more)
+
+
+def _protocol() -> Any:
+    """The one that spares commands the way through ASGI, where uvicorn is what it builds on."""
+    try:
+        return import_module("headwater.http.direct").CommandProtocol
+    except ImportError:
+        return "auto"
 
 
 @contextmanager

@@ -39,6 +39,11 @@ class Boundary:
         self.state = None
         self.position = self.version = self.folded = 0
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a command has the turn, so that the next must wait for it."""
+        return self._busy
+
     def take(self) -> asyncio.Future[None] | None:
         """Take the turn at once (``None``), or get a future to await for it."""
         if not self._busy:

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from contextvars import Context, copy_context
+from functools import partial
+from typing import Any, TypeAlias
 
 import msgspec
 
 from headwater.aggregates import Aggregate
 from headwater.clock import Clock
 from headwater.codec import Codec
+from headwater.commands.appending import Appends, Outcome, pause_seconds
 from headwater.commands.boundaries import Boundaries, Boundary
+from headwater.commands.deciding import Decision, Station, Terms
 from headwater.commands.gathering import GatheredReads
 from headwater.commands.handlers import HandlerPlan, messages_of
 from headwater.commands.idempotency import command_hash, first_receipt, key_tag
@@ -28,11 +31,8 @@ from headwater.commands.offers import Offers, find_offers
 from headwater.commands.routing import Route
 from headwater.errors import (
     ConcurrencyError,
-    EvolutionError,
-    ExpectationFailed,
     Forbidden,
     OutcomeUnknown,
-    Refused,
     UnknownMessage,
 )
 from headwater.event_store.protocol import (
@@ -41,17 +41,16 @@ from headwater.event_store.protocol import (
     Conflict,
     EventQuery,
     EventStore,
-    NewEvent,
 )
 from headwater.messages import Command, Event, Metadata, Query, Receipt, contract_of
 
 Authorise = Callable[["Command | Query[Any]", "str | None"], "bool | Awaitable[bool | None] | None"]
 """Asked before each command and query: message and actor in; false, or a raised ``Forbidden``, refuses it."""
 
+Tell: TypeAlias = "Callable[[Receipt | Exception], None]"
+"""Called once with what came of a command. Raises nothing."""
+
 _MAX_CONFLICTS = 12
-_MAX_REPEATS = 5
-_FIRST_PAUSE_SECONDS = 0.001
-_LONGEST_PAUSE_SECONDS = 0.1
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -88,6 +87,7 @@ class Executor:
         cache_size: int = 10_000,
     ) -> None:
         self._store = store
+        self._appends = Appends(store)
         self._codec = codec
         self._now = clock.now
         self._services = services
@@ -96,25 +96,34 @@ class Executor:
         self._handlers = {plan.command: plan for plan in handlers}
         self._reads = reads = GatheredReads(store)
         loaders = {route.plan.cls: Loader(store, codec, route.plan, reads) for route in routes.values()}
-        self._routes = {command: (route, loaders[route.plan.cls]) for command, route in routes.items()}
+        self._stations = {
+            command: Station(route, loaders[route.plan.cls], codec, clock.now, services)
+            for command, route in routes.items()
+        }
         names = (*(route.name for route in routes.values()), *(plan.name for plan in self._handlers.values()))
-        self._bare_terms = {name: _Terms(codec.encode_metadata(Metadata(command=name))) for name in names}
+        self._bare_terms = {name: Terms(codec.encode_metadata(Metadata(command=name))) for name in names}
+        self._tasks: set[asyncio.Task[Receipt]] = set()
 
     async def execute(self, command: Command, origin: Origin = NOWHERE) -> Receipt:
         """Carry out a valid command and return its receipt once its events are durable."""
         if self._authorise is not None and (verdict := self._authorise(command, origin.actor)) is not True:
             await _abide_by(verdict, command, origin.actor)
-        found = self._routes.get(type(command))
-        if found is None:
+        return await self._carry_out(command, origin)
+
+    async def _carry_out(self, command: Command, origin: Origin) -> Receipt:
+        """What ``execute`` does once the command is authorised."""
+        station = self._stations.get(type(command))
+        if station is None:
             return await self._handle(command, origin)
-        route, loader = found
-        boundary = self._boundaries.use(route.key(command))
+        boundary = self._boundaries.use(station.route.key(command))
         try:
             turn = boundary.take()
             if turn is not None:
                 await boundary.wait(turn)
             try:
-                return await self._decide(route, loader, boundary, command, origin)
+                decision = self._decision(station, boundary, command, origin)
+                decision.start()
+                return await self._conclude(decision)
             finally:
                 boundary.release()
         finally:
@@ -122,66 +131,118 @@ class Executor:
 
     async def offers(self, cls: type[Aggregate], key: Mapping[str, Any]) -> Offers | None:
         """Which commands of an aggregate are on offer now, and why not the others: see ``find_offers``."""
-        return await find_offers(cls, key, self._routes.values())
+        stations = self._stations.values()
+        return await find_offers(cls, key, [(station.route, station.loader) for station in stations])
 
-    async def _decide(
-        self, route: Route, loader: Loader, boundary: Boundary, command: Command, origin: Origin
-    ) -> Receipt:
-        """Decide on the baseline and append on the condition that it still holds; else read the delta and try again."""
-        terms = self._terms(route.name, command, origin)
-        if boundary.state is not None and not loader.needs_envelope:
-            fresh = boundary.query is None
-        else:
-            _start(route, boundary, command)
-            if not loader.loaded_at_once(boundary):
-                await loader.load_waiting(boundary)
-            fresh = True
+    async def _conclude(self, decision: Decision, outcome: Outcome | None = None) -> Receipt:
+        """Decide and append, on the condition that the state still holds; else read the delta and try again.
+
+        ``outcome`` is that of an append that was begun already.
+        """
         conflicts = 0
+        if not decision.is_loaded:
+            await decision.station.loader.load_waiting(decision.boundary)
         while True:
-            if terms.key_query and (receipt := await self._first_receipt(terms)) is not None:
-                return receipt
-            try:
-                _expect(boundary, origin.expect)
-                events = route.decider.decide(_state(boundary), command, self._now, self._services)
-            except (Refused, ExpectationFailed):
-                if fresh:
-                    raise
-                events = ()
-            if events:
-                outcome = await self._append(events, boundary, terms)
-                if type(outcome) is Appended:
-                    loader.fold(boundary, events, outcome.first, outcome.last)
-                    return Receipt(outcome.last)
+            if outcome is None:
+                if decision.terms.key_query and (receipt := await self._first_receipt(decision.terms)) is not None:
+                    return receipt
+                if decision.decide():
+                    outcome = await self._appends.append(decision.request)
+            if isinstance(outcome, OutcomeUnknown):
+                outcome = await self._appends.settled(outcome, decision.request)
+            if type(outcome) is Appended:
+                return decision.stored(outcome)
+            if outcome is not None:
                 conflicts += 1
-                await _pause(conflicts, route.name)
-            elif fresh:
-                return Receipt(boundary.version or boundary.position)
-            await loader.load(boundary)
-            fresh = True
+                await _pause(conflicts, decision.station.route.name)
+                outcome = None
+            elif decision.is_fresh:
+                return decision.nothing_stored()
+            await decision.load()
 
-    async def _append(self, events: tuple[Event, ...], boundary: Boundary, terms: _Terms) -> Appended | Conflict:
-        encode, metadata, tags = self._codec.encode_event, terms.metadata, terms.tags
-        new = [encode(event, metadata, tags) for event in events]
-        query = boundary.query
-        if terms.key_query is not None:
-            query = terms.key_query if query is None else query | terms.key_query
-        condition = None if query is None else AppendCondition(query, boundary.position)
+    def _decision(self, station: Station, boundary: Boundary, command: Command, origin: Origin) -> Decision:
+        return Decision(station, boundary, command, self._terms(station.route.name, command, origin), origin.expect)
+
+    # -- without a task
+
+    def begin(self, command: Command, origin: Origin, tell: Tell) -> asyncio.Task[Receipt] | None:
+        """Carry out a valid command; ``tell`` is called once, on this loop, with its receipt or with what went wrong.
+
+        What needs no waiting is done at once, and ``tell`` may be called before this returns. The rest is done by a
+        task, which is returned so that a server can wait for it; to cancel it gives the command up.
+        """
         try:
-            return await self._store.append(new, condition)
-        except OutcomeUnknown:
-            return await self._append_again(new, condition)
+            if self._authorise is not None and (verdict := self._authorise(command, origin.actor)) is not True:
+                if inspect.isawaitable(verdict):
+                    return self._spawn(self._carry_out_if(verdict, command, origin), tell)
+                _refuse_if(verdict, command, origin.actor)
+            station = self._stations.get(type(command))
+            if station is None or origin.idempotency_key is not None:
+                return self._spawn(self._carry_out(command, origin), tell)
+            boundary = self._boundaries.use(station.route.key(command))
+        except Exception as error:  # noqa: BLE001  whatever it is, it is told
+            tell(error)
+            return None
+        if boundary.is_busy:
+            self._boundaries.done(boundary)
+            return self._spawn(self._carry_out(command, origin), tell)
+        boundary.take()
+        finish = partial(self._finish, boundary, tell)
+        try:
+            return self._go_on(self._decision(station, boundary, command, origin), finish)
+        except Exception as error:  # noqa: BLE001  the same
+            finish(error)
+            return None
 
-    async def _append_again(self, events: list[NewEvent], condition: AppendCondition | None) -> Appended | Conflict:
-        """The outcome stayed unknown: repeat with the same event ids, which can store them only once."""
-        repeats = 1
-        while True:
-            await asyncio.sleep(_pause_seconds(repeats))
-            try:
-                return await self._store.append(events, condition)
-            except OutcomeUnknown:
-                repeats += 1
-                if repeats > _MAX_REPEATS:
-                    raise
+    async def _carry_out_if(self, verdict: Awaitable[Any], command: Command, origin: Origin) -> Receipt:
+        await _abide_by(verdict, command, origin.actor)
+        return await self._carry_out(command, origin)
+
+    def _go_on(self, decision: Decision, finish: Tell) -> asyncio.Task[Receipt] | None:
+        """As far as it goes without waiting, and then with a task."""
+        decision.start()
+        if decision.is_loaded:
+            if decision.decide():
+                if self._appends.begin(decision.request, partial(self._appended, decision, finish, copy_context())):
+                    return None
+            elif decision.is_fresh:
+                finish(decision.nothing_stored())
+                return None
+        return self._spawn(self._conclude(decision), finish)
+
+    def _appended(
+        self, decision: Decision, finish: Tell, context: Context, outcome: Appended | Conflict | Exception
+    ) -> None:
+        """The append is done: so is the command, unless others were faster or nobody knows what came of it."""
+        if isinstance(outcome, Appended):
+            finish(decision.stored(outcome))
+        elif isinstance(outcome, Conflict | OutcomeUnknown):
+            context.run(self._spawn, self._conclude(decision, outcome), finish)
+        else:
+            finish(outcome)
+
+    def _finish(self, boundary: Boundary, tell: Tell, result: Receipt | Exception) -> None:
+        boundary.release()
+        self._boundaries.done(boundary)
+        tell(result)
+
+    def _spawn(self, work: Coroutine[Any, Any, Receipt], tell: Tell) -> asyncio.Task[Receipt]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(partial(self._told_by, tell))
+        return task
+
+    def _told_by(self, tell: Tell, task: asyncio.Task[Receipt]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            tell(OutcomeUnknown("the command was given up", remedy="send it again; with an idempotency key it is safe"))
+            return
+        try:
+            tell(task.result())
+        except Exception as error:  # noqa: BLE001  the same
+            tell(error)
+
+    # -- with a handler
 
     async def _handle(self, command: Command, origin: Origin) -> Receipt:
         """Let a command handler do its outside work, then store its events or execute the commands it ended in."""
@@ -201,13 +262,10 @@ class Executor:
             receipt = await self.execute(following, _following(origin, plan.name, terms, number, last=done))
         return receipt if commands else Receipt(await self._store.head())
 
-    async def _store_events(self, events: tuple[Event, ...], terms: _Terms) -> Receipt:
+    async def _store_events(self, events: tuple[Event, ...], terms: Terms) -> Receipt:
         new = [self._codec.encode_event(event, terms.metadata, terms.tags) for event in events]
-        condition = None if terms.key_query is None else AppendCondition(terms.key_query)
-        try:
-            outcome = await self._store.append(new, condition)
-        except OutcomeUnknown:
-            outcome = await self._append_again(new, condition)
+        request = new, None if terms.key_query is None else AppendCondition(terms.key_query)
+        outcome = await self._appends.settled(await self._appends.append(request), request)
         if isinstance(outcome, Appended):
             return Receipt(outcome.last)
         receipt = await self._first_receipt(terms)
@@ -215,7 +273,7 @@ class Executor:
             raise ConcurrencyError("the idempotency key was used at the same moment", position=outcome.position)
         return receipt
 
-    def _terms(self, name: str, command: Command, origin: Origin) -> _Terms:
+    def _terms(self, name: str, command: Command, origin: Origin) -> Terms:
         if origin is NOWHERE:
             return self._bare_terms[name]
         key, digest = origin.idempotency_key, origin.digest
@@ -231,23 +289,14 @@ class Executor:
         )
         encoded = self._codec.encode_metadata(metadata)
         if key is None:
-            return _Terms(encoded)
+            return Terms(encoded)
         tag = key_tag(key)
-        return _Terms(encoded, (tag, *origin.marks), EventQuery.of(tags=(tag,)), digest or "")
+        return Terms(encoded, (tag, *origin.marks), EventQuery.of(tags=(tag,)), digest or "")
 
-    async def _first_receipt(self, terms: _Terms) -> Receipt | None:
+    async def _first_receipt(self, terms: Terms) -> Receipt | None:
         if terms.key_query is None:
             return None
         return await first_receipt(self._reads, self._codec, terms.key_query, terms.digest)
-
-
-class _Terms(msgspec.Struct, frozen=True):
-    """What an append carries besides its events: encoded metadata, and with an idempotency key its tag and digest."""
-
-    metadata: bytes
-    tags: tuple[str, ...] = ()
-    key_query: EventQuery | None = None
-    digest: str = ""
 
 
 async def authorise(hook: Authorise, message: Command | Query[Any], actor: str | None) -> None:
@@ -258,33 +307,13 @@ async def authorise(hook: Authorise, message: Command | Query[Any], actor: str |
 async def _abide_by(verdict: Any, message: Command | Query[Any], actor: str | None) -> None:
     if verdict is not True and inspect.isawaitable(verdict):
         verdict = await verdict
+    _refuse_if(verdict, message, actor)
+
+
+def _refuse_if(verdict: Any, message: Command | Query[Any], actor: str | None) -> None:
     if verdict is False:
         name = contract_of(type(message)).name
         raise Forbidden(f"{actor or 'an anonymous caller'} may not use {name}", actor=actor, name=name)
-
-
-def _start(route: Route, boundary: Boundary, command: Command) -> None:
-    """Make sure there is a state to fold into."""
-    if boundary.state is None:
-        boundary.forget()
-        boundary.state = route.start(command)
-        boundary.query = route.boundary(boundary.state)
-
-
-def _state(boundary: Boundary) -> Aggregate:
-    """The state to decide on; it is there, because ``_start`` came before and a failed fold forgets the turn."""
-    if boundary.state is None:
-        raise EvolutionError("the state was lost while deciding", remedy="send the command again")
-    return boundary.state
-
-
-def _expect(boundary: Boundary, expected: int | None) -> None:
-    if expected is not None and boundary.version != expected:
-        raise ExpectationFailed(
-            f"expected the last change at position {expected}, but it is at {boundary.version}",
-            expected=expected,
-            actual=boundary.version,
-        )
 
 
 async def _pause(conflicts: int, name: str) -> None:
@@ -292,14 +321,10 @@ async def _pause(conflicts: int, name: str) -> None:
     if conflicts >= _MAX_CONFLICTS:
         raise ConcurrencyError(f"{name} met a change by others {conflicts} times in a row", conflicts=conflicts)
     if conflicts > 1:
-        await asyncio.sleep(_pause_seconds(conflicts))
+        await asyncio.sleep(pause_seconds(conflicts))
 
 
-def _pause_seconds(tries: int) -> float:
-    return random.uniform(0, min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**tries))
-
-
-def _following(origin: Origin, name: str, terms: _Terms, number: int, *, last: bool) -> Origin:
+def _following(origin: Origin, name: str, terms: Terms, number: int, *, last: bool) -> Origin:
     """The origin of a command that a handler ended in: caused by the first one, and idempotent if that was."""
     key = origin.idempotency_key
     return msgspec.structs.replace(

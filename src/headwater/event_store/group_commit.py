@@ -10,8 +10,11 @@ a task on one of the loops, which waits in ``taken``. One that can work on the l
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
+from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Lock
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -20,7 +23,9 @@ from headwater.errors import OutcomeUnknown, StoreClosed
 from headwater.event_store.waiting import HeadSignal
 
 W = TypeVar("W")
-Pending: TypeAlias = "tuple[W, asyncio.Future[Any], _Desk[W], int]"
+Tell: TypeAlias = "Callable[[Any], None]"
+"""Called once with the result or the exception of a request, on its own loop."""
+Pending: TypeAlias = "tuple[W, Tell, _Desk[W], int]"
 ServeHere: TypeAlias = "Callable[[Sequence[W], int], Sequence[object] | None]"
 """Requests and their payload in bytes in; their outcomes out, or ``None`` to leave them to the writer."""
 
@@ -29,6 +34,8 @@ _REQUESTS_WAITING = 4_096
 _BYTES_WAITING = 64 << 20
 _GATHERED_AT_MOST = 256
 _GATHERING_SECONDS = 0.002
+
+_log = logging.getLogger("headwater.event_store")
 
 
 class GroupCommit(Generic[W]):
@@ -55,19 +62,32 @@ class GroupCommit(Generic[W]):
         A cancelled caller stops waiting; the work may still be done. Raises ``StoreClosed``, or what the writer found.
         """
         loop = asyncio.get_running_loop()
-        desk = self._desks.get(loop) or self._desk_of(loop)
-        if desk.queued or desk.is_full:
-            return self._submit_in_line(desk, work, size)
-        if self._closed:
-            raise closed()
-        desk.take_room(size)
-        return desk.put(work, size)
+        future: asyncio.Future[Any] = loop.create_future()
+        if self.begin(work, size, partial(_resolve, future)):
+            return future
+        return self._submit_in_line(self._desks[loop], work, size, future)
 
-    async def _submit_in_line(self, desk: _Desk[W], work: W, size: int) -> Any:
+    async def _submit_in_line(self, desk: _Desk[W], work: W, size: int, future: asyncio.Future[Any]) -> Any:
         await desk.room(size)
         if self._closed:
             raise closed()
-        return await desk.put(work, size)
+        desk.put(work, size, partial(_resolve, future))
+        return await future
+
+    def begin(self, work: W, size: int, tell: Tell) -> bool:
+        """The same for who has no task that could wait: ``tell`` is called with the outcome.
+
+        ``False`` if there is no room now; then ``tell`` is never called. Raises ``StoreClosed``.
+        """
+        loop = asyncio.get_running_loop()
+        desk = self._desks.get(loop) or self._desk_of(loop)
+        if desk.queued or desk.is_full:
+            return False
+        if self._closed:
+            raise closed()
+        desk.take_room(size)
+        desk.put(work, size, tell)
+        return True
 
     def close(self) -> None:
         """Take no more. What was handed over or gathered on this loop is still done; then the writer is told to end."""
@@ -162,6 +182,7 @@ class _Desk(Generic[W]):
     def __init__(self, owner: GroupCommit[W], loop: asyncio.AbstractEventLoop) -> None:
         self._owner = owner
         self._loop = loop
+        self._context = Context()  # nobody's: a batch is not the first of its requests' affair alone
         self._gathered: list[Pending[W]] = []
         self._gathering_since = 0.0
         self._seen = 0
@@ -190,15 +211,13 @@ class _Desk(Generic[W]):
                 self._offer_room()
             raise
 
-    def put(self, work: W, size: int) -> asyncio.Future[Any]:
+    def put(self, work: W, size: int, tell: Tell) -> None:
         """Gather one request; the first of a turn arranges the hand-over at the turn's end."""
-        future: asyncio.Future[Any] = self._loop.create_future()
         if not self._gathered:
             self._seen = 1
             self._gathering_since = self._loop.time()
-            self._loop.call_soon(self._at_end_of_turn)
-        self._gathered.append((work, future, self, size))
-        return future
+            self._loop.call_soon(self._at_end_of_turn, context=self._context)
+        self._gathered.append((work, tell, self, size))
 
     def take_room(self, size: int) -> None:
         """Count a request as in flight."""
@@ -210,7 +229,7 @@ class _Desk(Generic[W]):
         gathered = len(self._gathered)
         if self._seen < gathered < _GATHERED_AT_MOST and self._gathering_seconds() < _GATHERING_SECONDS:
             self._seen = gathered
-            self._loop.call_soon(self._at_end_of_turn)
+            self._loop.call_soon(self._at_end_of_turn, context=self._context)
         else:
             self.pass_on()
 
@@ -235,20 +254,19 @@ class _Desk(Generic[W]):
     def from_thread(self, function: Any, *arguments: Any) -> None:
         """Run on the loop's own thread; a closed loop has nobody left to tell."""
         try:
-            self._loop.call_soon_threadsafe(function, *arguments)
+            self._loop.call_soon_threadsafe(function, *arguments, context=self._context)
         except RuntimeError:
             return
 
     def settle(self, batch: Sequence[Pending[W]], outcomes: Sequence[object]) -> None:
         """Answer the requests of this loop and let in who waits for room."""
         self._requests -= len(batch)
-        for (_, future, _, size), outcome in zip(batch, outcomes, strict=True):
+        for (_, tell, _, size), outcome in zip(batch, outcomes, strict=True):
             self._bytes -= size
-            if not future.done():
-                if isinstance(outcome, Exception):
-                    future.set_exception(outcome)
-                else:
-                    future.set_result(outcome)
+            try:
+                tell(outcome)
+            except Exception:  # noqa: BLE001  the others of the batch are to be told, whatever one of them makes of it
+                _log.exception("what came of a request could not be told")
         if self.queued:
             self._offer_room()
 
@@ -265,6 +283,16 @@ class _Desk(Generic[W]):
             if not turn.done():
                 self.take_room(size)
                 turn.set_result(None)
+
+
+def _resolve(future: asyncio.Future[Any], outcome: object) -> None:
+    """Give a future its outcome, unless who waited for it has gone."""
+    if future.done():
+        return
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
 
 
 def closed() -> StoreClosed:

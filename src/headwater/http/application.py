@@ -23,7 +23,7 @@ from headwater.http.pages import page_routes, problem_response
 from headwater.http.queries import QueryDoor
 from headwater.runtime import Runtime
 
-_COMMANDS = "/commands/"
+COMMANDS = "/commands/"
 _QUERIES = "/queries/"
 
 
@@ -49,12 +49,17 @@ class HttpDoor:
         root: str = scope.get("root_path", "")
         if root and path.startswith(root):
             path = path[len(root) :]
-        if path.startswith(_COMMANDS) and ready.commands is not None:
-            await ready.commands.answer(path[len(_COMMANDS) :], scope, receive, send)
+        if path.startswith(COMMANDS) and ready.commands is not None:
+            await ready.commands.answer(path[len(COMMANDS) :], scope, receive, send)
         elif path.startswith(_QUERIES) and ready.queries is not None:
             await ready.queries.answer(path[len(_QUERIES) :], scope, receive, send)
         else:
             await ready.pages(scope, receive, send)
+
+    @property
+    def commands(self) -> CommandDoor | None:
+        """What answers commands, while the application is open and its role has them."""
+        return None if self._ready is None else self._ready.commands
 
     @asynccontextmanager
     async def lifespan(self, _: Any = None) -> AsyncIterator[None]:

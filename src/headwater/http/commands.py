@@ -1,21 +1,27 @@
 """``POST /commands/{name}``: a JSON body becomes a command, its receipt the answer. Reads: exchange.py, options.py.
 
-Read next: queries.py. This is station 1 and 9 of a write; what lies between is ``Runtime.execute_json``.
+Read next: direct.py, queries.py. This is station 1 and 9 of a write; what lies between is ``Runtime.execute_json``, or
+``begin_json`` for who has no task.
 """
 
 from __future__ import annotations
 
-from headwater.commands.executor import NOWHERE, Origin
-from headwater.errors import ProjectionBehind
+import asyncio
+
+from headwater.commands.executor import NOWHERE, Origin, Tell
+from headwater.errors import ProjectionBehind, UnknownMessage
 from headwater.http.exchange import (
     JSON,
     TERMS,
     Disconnected,
     Receive,
     RequestHeaders,
+    Response,
     Scope,
     Send,
     applied,
+    check_json,
+    problem_response,
     read_correlation,
     read_expectation,
     read_idempotency_key,
@@ -24,12 +30,17 @@ from headwater.http.exchange import (
     respond,
     respond_problem,
 )
-from headwater.http.faults import Headers, MethodNotAllowed
+from headwater.http.faults import Headers, MethodNotAllowed, RequestFault
 from headwater.http.options import NOBODY, HttpOptions, authenticate
-from headwater.messages import Receipt
+from headwater.messages import Command, Receipt
 from headwater.runtime import Runtime
 
 METHODS = ("POST",)
+_DETOURS = TERMS | {b"prefer", b"expect", b"transfer-encoding", b"upgrade"}
+"""Headers that a request without a task cannot do justice to."""
+
+
+_TRUTH = (b"false", b"true")
 
 
 class CommandDoor:
@@ -37,6 +48,7 @@ class CommandDoor:
 
     def __init__(self, runtime: Runtime, options: HttpOptions) -> None:
         self._execute = runtime.execute_json
+        self._begin = runtime.begin_json
         self._caught_up = runtime.caught_up
         self._find = runtime.catalogue.command_type
         self._authenticate = options.authenticate
@@ -61,7 +73,22 @@ class CommandDoor:
         except Exception as error:  # noqa: BLE001  the outermost frame: every error becomes a problem document
             await respond_problem(send, error, head=scope["method"] == "HEAD")
         else:
-            await respond(send, status, _headers(receipt, wait_seconds), _body(receipt))
+            response = _response(receipt, status, wait_seconds)
+            await respond(send, status, response.headers, response.body)
+
+    def plain(self, segment: str, headers: RequestHeaders) -> type[Command] | None:
+        """The command of that name, if a POST with these headers needs no task: then ``begin`` carries it out."""
+        if self._authenticate is not None or not _DETOURS.isdisjoint(headers):
+            return None
+        try:
+            check_json(headers, self._options.max_body_bytes)
+            return self._find(segment)
+        except (RequestFault, UnknownMessage):
+            return None
+
+    def begin(self, command: type[Command], body: bytes, tell: Tell) -> asyncio.Task[Receipt] | None:
+        """Carry out a plain command; ``tell`` is called with what ``response_of`` takes. See ``Executor.begin``."""
+        return self._begin(command, body, NOWHERE, tell)
 
     async def _origin(self, scope: Scope, headers: RequestHeaders) -> Origin:
         """Who sends the command, because of what, and under what terms."""
@@ -87,13 +114,16 @@ class CommandDoor:
         return 200, seconds
 
 
-def _body(receipt: Receipt) -> bytes:
-    return b'{"position":%d,"replayed":%s}' % (receipt.position, b"true" if receipt.replayed else b"false")
+def response_of(result: Receipt | Exception) -> Response:
+    """The response to a plain command."""
+    return problem_response(result) if isinstance(result, Exception) else _response(result)
 
 
-def _headers(receipt: Receipt, wait_seconds: float | None) -> Headers:
+def _response(receipt: Receipt, status: int = 200, wait_seconds: float | None = None) -> Response:
     position = b"%d" % receipt.position
-    headers = [JSON, (b"headwater-position", position), (b"etag", b'"%b"' % position)]
+    headers: Headers = [JSON, (b"headwater-position", position), (b"etag", b'"%b"' % position)]
     if receipt.replayed:
         headers.append((b"idempotency-replayed", b"true"))
-    return headers + applied(wait_seconds)
+    if wait_seconds is not None:
+        headers += applied(wait_seconds)
+    return Response(status, headers, b'{"position":%b,"replayed":%b}' % (position, _TRUTH[receipt.replayed]))

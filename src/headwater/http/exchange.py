@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from headwater.http.faults import BodyTooLarge, Headers, InvalidHeader, NotJson
 from headwater.http.problems import MEDIA_TYPE, problem_of
 from headwater.queries.past import as_of_text
@@ -38,8 +40,8 @@ class Disconnected(Exception):
     """The client went away before its body was complete."""
 
 
-async def read_json(headers: RequestHeaders, receive: Receive, limit_bytes: int) -> bytes:
-    """The body, if it is declared as JSON and not too large; otherwise ``NotJson`` or ``BodyTooLarge``."""
+def check_json(headers: RequestHeaders, limit_bytes: int) -> None:
+    """Refuse a body that is not declared as JSON, or as too large: ``NotJson`` or ``BodyTooLarge``."""
     declared = headers.get(b"content-type", b"")
     if declared != _PLAIN_JSON and not _is_json(declared):
         raise NotJson(declared.decode("latin-1"))
@@ -48,6 +50,11 @@ async def read_json(headers: RequestHeaders, receive: Receive, limit_bytes: int)
     length = headers.get(b"content-length")
     if length is not None and int(length) > limit_bytes:
         raise BodyTooLarge(limit_bytes)
+
+
+async def read_json(headers: RequestHeaders, receive: Receive, limit_bytes: int) -> bytes:
+    """The body, if it is declared as JSON and not too large; otherwise ``NotJson`` or ``BodyTooLarge``."""
+    check_json(headers, limit_bytes)
     message = await receive()
     body: bytes = message.get("body", b"")
     if message.get("more_body"):
@@ -175,6 +182,14 @@ def _token(name: str, raw: bytes) -> str:
     return raw.decode("ascii")
 
 
+class Response(msgspec.Struct, frozen=True):
+    """A whole response; its headers lack the length of the body."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
 async def respond(send: Send, status: int, headers: Headers, body: bytes, *, head: bool = False) -> None:
     """Send a whole response; with ``head`` everything but the body."""
     headers.append((b"content-length", b"%d" % len(body)))
@@ -189,6 +204,11 @@ async def respond_json(send: Send, status: int, headers: Headers, body: bytes, *
 
 async def respond_problem(send: Send, error: Exception, *, head: bool = False) -> None:
     """Send the problem document of an error."""
+    response = problem_response(error)
+    await respond(send, response.status, response.headers, response.body, head=head)
+
+
+def problem_response(error: Exception) -> Response:
+    """The problem document of an error, ready to be sent."""
     problem = problem_of(error)
-    headers: Headers = [(b"content-type", MEDIA_TYPE), _NO_SNIFFING, *problem.headers]
-    await respond(send, problem.status, headers, problem.body, head=head)
+    return Response(problem.status, [(b"content-type", MEDIA_TYPE), _NO_SNIFFING, *problem.headers], problem.body)

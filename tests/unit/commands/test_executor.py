@@ -1,10 +1,11 @@
-"""Execute: load, decide, append, on a real event store in memory."""
+"""Execute: load, decide, append, on real event stores, by the coroutine and by the call."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from tests import domain as d
@@ -12,7 +13,7 @@ from tests import domain as d
 from headwater.aggregates import aggregate_plan
 from headwater.catalogue import Catalogue
 from headwater.codec import Codec
-from headwater.commands.executor import Executor, Origin
+from headwater.commands.executor import NOWHERE, Executor, Origin
 from headwater.commands.routing import routes_of
 from headwater.errors import (
     ConcurrencyError,
@@ -26,7 +27,7 @@ from headwater.errors import (
 )
 from headwater.event_store import open_store
 from headwater.event_store.protocol import AppendCondition, Appended, Conflict, EventStore, NewEvent
-from headwater.messages import Receipt
+from headwater.messages import Command, Receipt
 
 PLANS = [aggregate_plan(cls) for cls in (d.Course, d.Enrolment, d.Pair, d.Stock, d.Invoices)]
 CODEC = Codec(Catalogue.of([message for plan in PLANS for message in (*plan.deciders, *plan.events)], ()))
@@ -48,23 +49,37 @@ class FixedClock:
         return datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
+class Begun(Executor):
+    """An executor that begins each command and is told what came of it."""
+
+    async def execute(self, command: Command, origin: Origin = NOWHERE) -> Receipt:
+        """The same, seen from outside."""
+        told: asyncio.Queue[Receipt | Exception] = asyncio.Queue()
+        self.begin(command, origin, told.put_nowait)
+        result = await told.get()
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+
 Make = Callable[..., Executor]
 
 
-@pytest.fixture
-async def store() -> AsyncIterator[EventStore]:
-    """An empty log."""
-    async with open_store("memory:") as opened:
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[EventStore]:
+    """An empty log: in one store a begun append is a call, the other has only coroutines."""
+    async with open_store({"memory": "memory:", "sqlite": f"sqlite:///{tmp_path}/log.db"}[request.param]) as opened:
         yield opened
 
 
-@pytest.fixture
-def make(store: EventStore) -> Make:
+@pytest.fixture(params=[Executor, Begun], ids=["awaited", "begun"])
+def make(request: pytest.FixtureRequest, store: EventStore) -> Make:
     """Makes an executor on the store, as another process would have."""
 
     def build(on: object = store, **options: object) -> Executor:
         routes = {command: route for plan in PLANS for command, route in routes_of(plan).items()}
-        return Executor(on, CODEC, FixedClock(), routes, services={d.Numbering: Plain()}, **options)  # type: ignore[arg-type]
+        services = {d.Numbering: Plain()}
+        return request.param(on, CODEC, FixedClock(), routes, services=services, **options)
 
     return build
 

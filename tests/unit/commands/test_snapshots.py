@@ -95,7 +95,7 @@ async def test_a_snapshot_is_kept_each_so_many_events_and_shortens_the_load(desk
     assert kept is not None
     assert kept.position == 20
     watched = Watched(desk.event_store)
-    loader = desk._executor._routes[CountUp][1]
+    loader = desk._executor._stations[CountUp].loader
     loader._reads = watched
     await count(desk, 1)
     assert watched.after == [20]

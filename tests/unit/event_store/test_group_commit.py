@@ -221,3 +221,43 @@ async def test_an_interrupt_while_serving_leaves_nobody_waiting():
         commits.close()
     with pytest.raises(OutcomeUnknown):
         await waiting
+
+
+async def test_who_has_no_task_is_called_with_the_outcome():
+    """A result or an exception, once the turn is over; the call that hands it over tells nothing yet."""
+    commits = GroupCommit()
+    commits.serve_here = lambda works, _size: [KeyError(work) if work == 1 else work for work in works]
+    told = []
+    assert all(commits.begin(number, 1, told.append) for number in range(3))
+    assert told == []
+    assert await commits.submit("last", 1) == "last"
+    assert [told[0], type(told[1]), told[2]] == [0, KeyError, 2]
+
+
+async def test_who_has_no_task_cannot_wait_for_room():
+    """Then nothing is handed over; once the store is closed, that is said instead."""
+    commits = GroupCommit(requests=1)
+    told = []
+    assert commits.begin("first", 1, told.append)
+    assert not commits.begin("second", 1, told.append)
+    assert await asyncio.to_thread(serve, commits) == ["first"]
+    await asyncio.sleep(0)
+    assert commits.begin("third", 1, told.append)
+    commits.close()
+    await asyncio.to_thread(serve, commits)
+    await asyncio.sleep(0)
+    with pytest.raises(StoreClosed):
+        commits.begin("late", 1, told.append)
+    assert told == ["first", "third"]
+
+
+async def test_a_call_that_fails_keeps_no_outcome_from_the_others(caplog):
+    """It breaks its own promise only, and that is logged."""
+    commits = GroupCommit()
+    commits.serve_here = lambda works, _size: works
+    told = []
+    commits.begin("first", 1, lambda _outcome: 1 / 0)
+    commits.begin("second", 1, told.append)
+    await commits.submit("last", 1)
+    assert told == ["second"]
+    assert "ZeroDivisionError" in caplog.text

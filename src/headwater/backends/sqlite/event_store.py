@@ -12,11 +12,12 @@ from headwater.backends.sqlite.bodies import BodyLane
 from headwater.backends.sqlite.connection import SqliteFile
 from headwater.backends.sqlite.lanes import Lanes, Types
 from headwater.backends.sqlite.reading import EventReader
-from headwater.backends.sqlite.writer import EVENT_LOG_SCHEMA, CopyEvents, SaveSnapshot, Work, Writer
+from headwater.backends.sqlite.writer import EVENT_LOG_SCHEMA, Append, CopyEvents, SaveSnapshot, Work, Writer
 from headwater.clock import Clock, SystemClock
 from headwater.event_store.bodies import Bodies
 from headwater.event_store.checking import check_reading, checked
 from headwater.event_store.group_commit import GroupCommit, closed
+from headwater.event_store.prompt import Tell
 from headwater.event_store.protocol import (
     ALL,
     AppendCondition,
@@ -70,6 +71,17 @@ class SqliteEventStore:
 
     async def append(self, events: Sequence[NewEvent], condition: AppendCondition | None = None) -> Appended | Conflict:
         """See ``EventStore.append``."""
+        work, size = self._request(events, condition)
+        outcome: Appended | Conflict = await self._commits.submit(work, size)
+        return outcome
+
+    def begin_append(self, events: Sequence[NewEvent], condition: AppendCondition | None, tell: Tell) -> bool:
+        """See ``PromptAppender.begin_append``."""
+        work, size = self._request(events, condition)
+        return self._commits.begin(work, size, tell)
+
+    def _request(self, events: Sequence[NewEvent], condition: AppendCondition | None) -> tuple[Append, int]:
+        """An append as the writer takes it, and its payload in bytes."""
         events = checked(events, condition)
         known = self._writer.known_tags
         unknown: list[str] = []
@@ -80,8 +92,7 @@ class SqliteEventStore:
         if condition is not None:
             for item in condition.fail_if.items:
                 unknown += [tag for tag in item.tags if tag not in known]
-        outcome: Appended | Conflict = await self._commits.submit((events, condition, unknown), size)
-        return outcome
+        return (events, condition, unknown), size
 
     async def copy(self, events: Sequence[RecordedEvent]) -> int:
         """See ``Replica.copy``. One transaction for each call."""

@@ -1,0 +1,79 @@
+"""Hands appends to the event store, and repeats one of which nobody knows what came of it. Reads: deciding.py.
+
+Read next: executor.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable
+from functools import partial
+from typing import TypeAlias
+
+from headwater.commands.deciding import Request
+from headwater.errors import OutcomeUnknown
+from headwater.event_store.prompt import PromptAppender, Tell
+from headwater.event_store.protocol import Appended, Conflict, EventStore
+
+Outcome: TypeAlias = Appended | Conflict | OutcomeUnknown
+"""What came of an append. That nobody knows is an outcome too: what to do then is the executor's to say."""
+
+_MAX_REPEATS = 5
+_FIRST_PAUSE_SECONDS = 0.001
+_LONGEST_PAUSE_SECONDS = 0.1
+
+
+class Appends:
+    """The appends of one application to one event store."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._append = store.append
+        self._begin = store.begin_append if isinstance(store, PromptAppender) else None
+
+    def begin(self, request: Request, tell: Tell) -> bool:
+        """As ``PromptAppender.begin_append``; ``False`` too if the store is none."""
+        return self._begin is not None and self._begin(*request, tell)
+
+    def append(self, request: Request) -> Awaitable[Outcome]:
+        """The outcome, to be awaited. Raises what ``EventStore.append`` raises, now or when it is awaited."""
+        if self._begin is not None:
+            future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+            if self._begin(*request, partial(_resolve, future)):
+                return future
+        return self._append_waiting(request)
+
+    async def _append_waiting(self, request: Request) -> Outcome:
+        try:
+            return await self._append(*request)
+        except OutcomeUnknown as error:
+            return error
+
+    async def settled(self, outcome: Outcome, request: Request) -> Appended | Conflict:
+        """The outcome, or if that is unknown the one of a repeat with the same event ids, which stores them only once.
+
+        Raises ``OutcomeUnknown`` if it stays so.
+        """
+        repeats = 0
+        while isinstance(outcome, OutcomeUnknown):
+            repeats += 1
+            if repeats > _MAX_REPEATS:
+                raise outcome
+            await asyncio.sleep(pause_seconds(repeats))
+            outcome = await self.append(request)
+        return outcome
+
+
+def _resolve(future: asyncio.Future[Outcome], outcome: Appended | Conflict | Exception) -> None:
+    """Wake who awaits an append, if it still does."""
+    if future.done():
+        return
+    if isinstance(outcome, Exception) and not isinstance(outcome, OutcomeUnknown):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
+
+
+def pause_seconds(tries: int) -> float:
+    """How long to give way after so many tries: at random, and longer each time."""
+    return random.uniform(0, min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**tries))

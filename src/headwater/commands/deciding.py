@@ -1,0 +1,126 @@
+"""One command at its boundary, step by step; nothing here waits. Reads: routing.py, boundaries.py, loading.py.
+
+Both ways of carrying out a command take these steps: the coroutine, which awaits what lies between them, and the call,
+which is called back. Read next: executor.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import msgspec
+
+from headwater.codec import Codec
+from headwater.commands.boundaries import Boundary
+from headwater.commands.loading import Loader
+from headwater.commands.routing import Route
+from headwater.errors import EvolutionError, ExpectationFailed, Refused
+from headwater.event_store.protocol import AppendCondition, Appended, EventQuery, NewEvent
+from headwater.messages import Command, Event, Receipt
+
+Request: TypeAlias = "tuple[list[NewEvent], AppendCondition | None]"
+"""What an event store is asked to append."""
+
+_NOTHING: Request = ([], None)
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What an append carries besides its events: encoded metadata, and with an idempotency key its tag and digest."""
+
+    metadata: bytes
+    tags: tuple[str, ...] = ()
+    key_query: EventQuery | None = None
+    digest: str = ""
+
+
+class Station(msgspec.Struct, frozen=True):
+    """What all commands of one type are decided with."""
+
+    route: Route
+    loader: Loader
+    codec: Codec
+    now: Callable[[], datetime]
+    services: Mapping[Any, Any]
+
+
+class Decision(msgspec.Struct):
+    """A command that has its turn at a boundary."""
+
+    station: Station
+    boundary: Boundary
+    command: Command
+    terms: Terms
+    expect: int | None = None
+    is_loaded: bool = False
+    is_fresh: bool = False
+    """Whether the state was read for this command, so that what it refuses is refused for good."""
+    events: tuple[Event, ...] = ()
+    request: Request = _NOTHING
+
+    def start(self) -> None:
+        """Have a state to decide on, if one is cached or can be read at once: then it ``is_loaded``."""
+        boundary, loader = self.boundary, self.station.loader
+        if boundary.state is not None and not loader.needs_envelope:
+            self.is_fresh = boundary.query is None
+            self.is_loaded = True
+            return
+        if boundary.state is None:
+            route = self.station.route
+            boundary.forget()
+            boundary.state = route.start(self.command)
+            boundary.query = route.boundary(boundary.state)
+        self.is_fresh = True
+        self.is_loaded = loader.loaded_at_once(boundary)
+
+    async def load(self) -> None:
+        """Read what was appended since the state was made."""
+        await self.station.loader.load(self.boundary)
+        self.is_fresh = True
+
+    def decide(self) -> bool:
+        """Whether there is something to append: the ``request``. If there is not, and the state is not fresh, load it.
+
+        Raises ``Refused``, ``ExpectationFailed``, ``HandlerContractError``, and whatever the decider raises.
+        """
+        station, boundary = self.station, self.boundary
+        state = boundary.state
+        if state is None:  # a fold failed that came after the load
+            raise EvolutionError("the state was lost while deciding", remedy="send the command again")
+        try:
+            if self.expect is not None:
+                _expect(boundary, self.expect)
+            events = station.route.decider.decide(state, self.command, station.now, station.services)
+        except (Refused, ExpectationFailed):
+            if self.is_fresh:
+                raise
+            return False
+        if not events:
+            return False
+        self.events = events
+        encode, terms = station.codec.encode_event, self.terms
+        new = [encode(event, terms.metadata, terms.tags) for event in events]
+        query = boundary.query
+        if terms.key_query is not None:
+            query = terms.key_query if query is None else query | terms.key_query
+        self.request = new, None if query is None else AppendCondition(query, boundary.position)
+        return True
+
+    def stored(self, outcome: Appended) -> Receipt:
+        """The receipt; the boundary's state has the events now, so that the next command need not read them."""
+        self.station.loader.fold(self.boundary, self.events, outcome.first, outcome.last)
+        return Receipt(outcome.last)
+
+    def nothing_stored(self) -> Receipt:
+        """The receipt of a command that changes nothing: where the last change is, or how far was looked."""
+        return Receipt(self.boundary.version or self.boundary.position)
+
+
+def _expect(boundary: Boundary, expected: int) -> None:
+    if boundary.version != expected:
+        raise ExpectationFailed(
+            f"expected the last change at position {expected}, but it is at {boundary.version}",
+            expected=expected,
+            actual=boundary.version,
+        )

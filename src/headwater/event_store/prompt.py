@@ -1,0 +1,28 @@
+"""The port for who has many appends under way: a call when each is done, instead of a task that waits for it.
+
+It is apart from ``EventStore``: what waits in a coroutine is woken up by the event loop, one task after the other, and
+that costs a command as much as its decision. Reads: protocol.py. Read next: group_commit.py, commands/executor.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeAlias, runtime_checkable
+
+from headwater.event_store.protocol import AppendCondition, Appended, Conflict, NewEvent
+
+Tell: TypeAlias = Callable[[Appended | Conflict | Exception], None]
+"""Called once with the outcome of an append, or with the exception that ``append`` would raise. Raises nothing."""
+
+
+@runtime_checkable
+class PromptAppender(Protocol):
+    """A store that can take an append without making its caller wait."""
+
+    def begin_append(self, events: Sequence[NewEvent], condition: AppendCondition | None, tell: Tell) -> bool:
+        """What ``EventStore.append`` does; ``tell`` is called with its outcome, on this loop and not before it returns.
+
+        ``False`` if it would have to wait before it is taken: then ``tell`` is never called, and ``append`` is to be
+        awaited. Called on a running event loop. Raises ``InvalidAppend``, ``DuplicateEventId``, ``StoreClosed``.
+        """
+        ...
