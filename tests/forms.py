@@ -35,7 +35,7 @@ class Element:
                 yield child
             else:
                 yield from child._texts()
-                if child.tag in {"p", "li", "td", "th", "dt", "dd", "h1", "h2", "h3", "label", "option", "a"}:
+                if child.tag in {"p", "span", "li", "td", "th", "dt", "dd", "h1", "h2", "h3", "label", "option", "a"}:
                     yield " "
 
     def all(self, tag=None, **wanted):

@@ -338,6 +338,10 @@ class BlockingRuntime:
         """See ``Runtime.answer``."""
         return self._wait(self.runtime.answer(query, **terms))
 
+    def offers(self, aggregate: type[Aggregate], **key: Any) -> Offers | None:
+        """See ``Runtime.offers``."""
+        return self._wait(self.runtime.offers(aggregate, **key))
+
     def watch(self, query: Query[T], **terms: Any) -> Iterator[Answer[T]]:
         """See ``Runtime.watch``."""
         answers = self.runtime.watch(query, **terms)

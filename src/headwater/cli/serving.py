@@ -28,9 +28,8 @@ from headwater.event_store.opening import url_to_show
 from headwater.http import HttpDoor, HttpOptions, asgi, create_app
 from headwater.http.collecting import collect_seldom
 from headwater.http.health import health_app
-from headwater.http.options import Role
+from headwater.http.options import Door, Role
 from headwater.runtime import Runtime
-from headwater.ui import TaskUi
 
 try:
     from uvicorn import Config, Server
@@ -62,8 +61,10 @@ class Served(msgspec.Struct, frozen=True):
         return HttpOptions(role=self.role, patience_seconds=self.patience_seconds, doors=doors)
 
 
-def task_ui(reference: str) -> TaskUi:
+def task_ui(reference: str) -> Door:
     """The user interface of that name, or the one that needs no words. Raises ``WrongApp`` and ``MissingExtra``."""
+    from headwater.ui import TaskUi
+
     return load_part(reference, TaskUi) if reference else TaskUi()
 
 
@@ -216,6 +217,10 @@ def _do_nothing(number: int, frame: Any) -> None:
 
 def pages_of(options: HttpOptions) -> str | None:
     """The path below which people find pages, if there are any."""
+    if not options.doors:
+        return None
+    from headwater.ui import TaskUi
+
     return next((f"{door.path}/" for door in options.doors if isinstance(door, TaskUi)), None)
 
 

@@ -20,7 +20,6 @@ import msgspec
 from msgspec import UNSET
 
 from headwater.annotations import UNRESOLVED, class_of, has_members, is_below, members, options
-from headwater.foreign import encode_foreign
 from headwater.plain import is_array, is_mapping_value
 from headwater.ui.names import Labels
 
@@ -92,7 +91,7 @@ class Cells:
             return self._listed(value)
         if is_below(type(value), set, frozenset):
             return self._listed(sorted(value, key=str))
-        return Cell(kind="text", text=msgspec.json.encode(value, enc_hook=encode_foreign).decode())
+        return Cell(kind="text", text=str(value))
 
     def record(self, value: Any) -> tuple[Labelled, ...]:
         """The fields of a struct that hold something or nothing; what was not asked for is left out."""

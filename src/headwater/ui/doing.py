@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -32,11 +31,12 @@ from headwater.messages import Command, Receipt, contract_of
 from headwater.ui.controls import form_of
 from headwater.ui.entered import Entered, entered_of, values_of
 from headwater.ui.inputs import Input
-from headwater.ui.offered import offers_of
+from headwater.ui.offered import offers_of, text_of_key
 from headwater.ui.site import Site, entered_in, link_to, position_of, posted_in, problem_text
 from headwater.ui.sitemap import Task
 
 _PLACE = re.compile(r"queries/([a-z0-9-]+)(?:\?(.*))?")
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _OWN = ("_token", "_key", "_expect", "_from", "_add", "_remove")
 _STALE = "This form was open for too long, or was not made for you. Nothing was done; send it again."
 
@@ -89,9 +89,8 @@ class _Doing:
         """Why the command is not on offer. Only who may see the state is told: here, where everybody may."""
         if self._site.runtime.app.authorise is not None:
             return None
-        offers = await offers_of(
-            self._site, self._task, {key: given.one(key) for key in self._task.keys if given.one(key)}
-        )
+        keys = {field: given.one(name) for field, name in self._task.keys.items() if given.one(name)}
+        offers = await offers_of(self._site, self._task, keys)
         return None if offers is None else offers.of(self._task.command).reason
 
     async def send(self, posted: Entered) -> Response:
@@ -130,10 +129,11 @@ class _Doing:
         return command
 
     async def _execute(self, command: Command, posted: Entered) -> Receipt:
+        key = posted.one("_key")
         return await self._site.runtime.execute(
             command,
             expect=position_of(posted.one("_expect")),
-            idempotency_key=posted.one("_key") or None,
+            idempotency_key=key if _KEY.fullmatch(key) else None,
             actor=self._caller.actor,
             tenant=self._caller.tenant,
         )
@@ -149,15 +149,20 @@ class _Doing:
 
     def _lead_on(self, command: Command, receipt: Receipt, place: str) -> Response:
         """To where the form came from, else to the page of what it was about, else to the start."""
-        keys = {key: _text(command, key) for key in self._task.keys}
+        keys = {field: text_of_key(getattr(command, field)) for field in self._task.keys}
         path, pairs = self._place(place)
         if path is None:
             detail = self._site.map.detail_of(keys) if keys else None
             if detail is not None:
-                path, pairs = f"queries/{detail.name}", [(key, keys[key]) for key in detail.keys]
+                path, pairs = f"queries/{detail.name}", [(name, keys[field]) for field, name in detail.keys.items()]
         told = [("_done", self._task.name), ("_position", str(receipt.position))]
         told += [("_replayed", "1")] if receipt.replayed else []
         return RedirectResponse(link_to(self._base, path or "", [*pairs, *told]), 303, {"cache-control": "no-store"})
+
+    def _inputs(self, terms: _Terms) -> list[Input]:
+        """The inputs; what the form is about stays as it is, if the form was made where that was to be seen."""
+        about = set(self._task.keys.values()) if terms.expect else set[str]()
+        return [locked(each) if each.name in about else each for each in self._task.inputs]
 
     def _place(self, place: str) -> tuple[str | None, list[tuple[str, str]]]:
         """A page of ours, if the text names one: nobody is led anywhere else."""
@@ -186,7 +191,7 @@ class _Doing:
             "task.html",
             status,
             task=self._task,
-            form=form_of(self._task.inputs, entered, errors),
+            form=form_of(self._inputs(terms), entered, errors),
             token=tickets.token(self._session, self._caller.actor),
             terms=terms,
             back=None if path is None else link_to(self._base, path, pairs),
@@ -198,6 +203,11 @@ class _Doing:
         )
         tickets.keep(self._session, self._request, response)
         return response
+
+
+def locked(each: Input) -> Input:
+    """The same input, to be read only."""
+    return msgspec.structs.replace(each, attributes={**each.attributes, "readonly": "readonly"})
 
 
 def changed(inputs: Sequence[Input], posted: Entered) -> Entered:
@@ -222,9 +232,3 @@ def _kind_at(inputs: Sequence[Input], name: str) -> str:
     if found is None:
         return ""
     return _kind_at(found.inner, rest) if rest else found.kind
-
-
-def _text(command: Command, encoded: str) -> str:
-    field = command.__struct_fields__[command.__struct_encode_fields__.index(encoded)]
-    value: Any = getattr(command, field)
-    return str(getattr(value, "value", value))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -169,6 +169,8 @@ def _pairs(inputs: Iterable[Input], prefix: str, values: Mapping[str, Any]) -> I
         value = values.get(each.name, each.default)
         if each.kind == "group" and value is not None:
             yield from _pairs(each.inner, f"{prefix}{each.name}.", _plain(value))
+        elif value is None and each.clearable:
+            yield prefix + each.name + NONE, "1"
         elif value is not None and value is not UNSET:
             yield from _texts(each, prefix + each.name, value)
 
@@ -200,7 +202,7 @@ def text_of(each: Input, value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
-        return value.replace(tzinfo=None).isoformat(timespec="auto")
+        return (value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)).isoformat()
     if isinstance(value, str):
         return value
     if each.kind == "json" or isinstance(value, timedelta | bytes):

@@ -73,15 +73,20 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
     zone: str = ""
 
 
-def inputs_of(cls: type[Any], labels: Labels, *, asking: bool = False) -> tuple[Input, ...]:
-    """The inputs of a message class, or of a struct inside, in the order of its fields. ``asking`` is for queries."""
-    return _Reader(labels, asking=asking).of(cls, 0)
+def inputs_of(cls: type[Any], labels: Labels, *, asking: bool = False, zoned: bool = True) -> tuple[Input, ...]:
+    """The inputs of a message class in the order of its fields. ``asking`` is for queries.
+
+    ``zoned`` says that times are in UTC where their type does not say. Those that rows are compared with are not: they
+    compare with both kinds.
+    """
+    return _Reader(labels, asking=asking, zoned=zoned).of(cls, 0)
 
 
 class _Reader:
-    def __init__(self, labels: Labels, *, asking: bool) -> None:
+    def __init__(self, labels: Labels, *, asking: bool, zoned: bool) -> None:
         self._labels = labels
         self._asking = asking
+        self._zoned = zoned
 
     def of(self, cls: Any, depth: int) -> tuple[Input, ...]:
         return tuple(self._input(field, depth) for field in msgspec.structs.fields(cls))
@@ -145,8 +150,8 @@ class _Reader:
             return Input(name=name, label="", kind="number", help=told, attributes=bounds)
         if is_below(own, datetime):
             said = next((mark.tz for mark in marks if mark.tz is not None), None)
-            zone = "Z" if said or (said is None and not self._asking) else ""
-            return Input(name=name, label="", kind="datetime", zone=zone)
+            zoned = self._zoned if said is None else said
+            return Input(name=name, label="", kind="datetime", zone="Z" if zoned else "")
         if is_below(own, str) or own in {Any, object}:
             lengths = _lengths(marks)
             long = not self._asking and _is_long(name, lengths)

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from headwater.commands.offers import Offers
-from headwater.tags import TagField
 from headwater.ui.site import Site, link_to
 from headwater.ui.sitemap import Task
 
@@ -34,7 +33,7 @@ async def offered(site: Site, base: str, keys: Mapping[str, Any], place: str) ->
             if task.plan.cls not in known:
                 known[task.plan.cls] = await offers_of(site, task, keys)
             offers = known[task.plan.cls]
-        said = [(key, _text(keys[key])) for key in task.keys if key in keys]
+        said = [(name, text_of_key(keys[field])) for field, name in task.keys.items() if field in keys]
         expect = [] if offers is None else [("_expect", str(offers.position))]
         href = link_to(base, f"commands/{task.name}", [*said, *expect, ("_from", place)])
         found.append(Offered(task, href, None if offers is None else offers.of(task.command).reason))
@@ -44,22 +43,17 @@ async def offered(site: Site, base: str, keys: Mapping[str, Any], place: str) ->
 async def offers_of(site: Site, task: Task, keys: Mapping[str, Any]) -> Offers | None:
     """What the state of a task's aggregate allows; ``None`` if these keys do not name the whole of its boundary."""
     plan = task.plan
-    if plan is None or not plan.tags or any(field.many for field in plan.tags):
+    if plan is None or not plan.tags or any(field.many or field.field not in keys for field in plan.tags):
         return None
     types = {field.name: field.type for field in msgspec.structs.fields(plan.cls)}
-    names = {field.field: name for field, name in zip(_own(plan.tags), task.keys, strict=False)}
-    if not all(field.field in names and names[field.field] in keys for field in plan.tags):
-        return None
     try:
-        key = {field: msgspec.convert(keys[name], types[field], strict=False) for field, name in names.items()}
+        named = [field.field for field in plan.tags]
+        key = {name: msgspec.convert(keys[name], types[name], strict=False) for name in named}
     except msgspec.ValidationError:
         return None
     return await site.runtime.offers(plan.cls, **key)
 
 
-def _own(tags: tuple[TagField, ...]) -> list[TagField]:
-    return [field for field in tags if not field.many]
-
-
-def _text(value: Any) -> str:
+def text_of_key(value: Any) -> str:
+    """A part of a key as it stands in an address."""
     return str(getattr(value, "value", value))

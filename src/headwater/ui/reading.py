@@ -21,6 +21,8 @@ from headwater.ui.results import results_of
 from headwater.ui.site import Site, entered_in, known_listing, link_to, position_of, problem_text
 from headwater.ui.sitemap import Task
 
+_MOST_BUTTONS = 3
+
 
 async def query_page(site: Site, request: Request) -> Response:
     """Show a list, a detail or a report; its form where something is missing or wrong."""
@@ -55,7 +57,7 @@ class _Reading:
             return self._page(problem_of(error).status, form=self._asked.form(error))
         except QueryError as error:
             return self._page(problem_of(error).status, problem=error)
-        keys = {key: getattr(query, _field(query, key)) for key in self._asked.listing.keys}
+        keys = {field: getattr(query, field) for field in self._asked.listing.keys}
         tasks = await offered(self._site, self._asked.base, keys, self._asked.place) if keys else []
         status = 404 if answer.value is None and self._late is None else 200
         return self._page(status, answer=answer, tasks=tasks, keys=keys)
@@ -82,11 +84,15 @@ class _Reading:
             return Answer(None, after or 0, 0.0)
 
     def _begins(self) -> list[Task]:
-        """The tasks that make what a list shows."""
+        """The tasks that make what a list shows, first those that surely do; the others stand on the start page."""
         listing = self._asked.listing
         detail = self._site.map.details.get(listing.row) if listing.kind == "list" else None
-        tasks = self._site.map.tasks.values()
-        return [] if detail is None else [task for task in tasks if task.begins and set(task.keys) == set(detail.keys)]
+        if detail is None:
+            return []
+        tasks = [
+            task for task in self._site.map.tasks.values() if task.begins and task.keys.keys() == detail.keys.keys()
+        ]
+        return sorted(tasks, key=lambda task: not task.has_rule)[:_MOST_BUTTONS]
 
     def _page(
         self,
@@ -128,9 +134,5 @@ class _Reading:
             subject=", ".join(str(getattr(value, "value", value)) for value in (keys or {}).values()),
             tasks=[task for task in tasks if there or task.reason is None],
             begins=self._begins(),
+            above=site.map.list_of(listing),
         )
-
-
-def _field(query: Query[Any], encoded: str) -> str:
-    """The field of that name in JSON."""
-    return query.__struct_fields__[query.__struct_encode_fields__.index(encoded)]

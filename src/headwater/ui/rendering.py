@@ -52,6 +52,7 @@ class Pages:
     def page(self, request: Request, template: str, status: int = 200, /, **context: Any) -> Response:
         """The page that a template makes."""
         base = request.scope.get("root_path", "")
+        request.scope.setdefault("state", {}).setdefault("actor", None)
         text = self._templates.get_template(template).render(self._shared, base=base, request=request, **context)
         return HTMLResponse(text, status, _HEADERS)
 

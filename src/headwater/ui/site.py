@@ -61,7 +61,9 @@ class Site:
     async def caller(self, request: Request) -> Caller:
         """Who asks, as the HTTP door knows it. Raises what the application's hook raises."""
         hook = self.http.authenticate
-        return NOBODY if hook is None else await authenticate(hook, request.scope)
+        caller = NOBODY if hook is None else await authenticate(hook, request.scope)
+        request.state.actor = caller.actor
+        return caller
 
     def cells(self, request: Request, labels: Labels) -> Cells:
         """What makes cells for a page, with links to the pages of rows."""
@@ -151,7 +153,7 @@ def _model_of(kind: Any, details: Mapping[Any, Listing]) -> Any:
 
 
 def _detail_link(base: str, listing: Listing, row: Any) -> str | None:
-    values = [(key, getattr(row, key, None)) for key in listing.keys]
+    values = [(name, getattr(row, field, None)) for field, name in listing.keys.items()]
     if any(value is msgspec.UNSET or value is None for _, value in values):
         return None
     return link_to(base, f"queries/{listing.name}", [(key, getattr(value, "value", value)) for key, value in values])

@@ -35,9 +35,10 @@ _FILTERED = {"ne": "{} is not", "prefix": "{} begins with", "contains": "{} cont
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """A query as people see it. ``row`` is the class of what it lists, ``keys`` are the fields that name a detail.
+    """A query as people see it. ``row`` is the class of what it lists.
 
-    ``filters`` are its inputs, without those that say how much is shown and in which order.
+    ``keys`` are the fields that name a detail, with their names in JSON. ``filters`` are its inputs, without those that
+    say how much is shown and in which order.
     """
 
     query: type[Query[Any]]
@@ -47,7 +48,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     kind: ListingKind
     row: Any
     filters: tuple[Input, ...]
-    keys: tuple[str, ...] = ()
+    keys: Mapping[str, str] = {}
     models: tuple[type[ReadModel], ...] = ()
     search: str | None = None
     sortable: tuple[str, ...] = ()
@@ -62,9 +63,9 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """A command as people see it. ``keys`` are the names under which it carries the tags of what it is about.
+    """A command as people see it. ``keys`` are the fields with the tags of what it is about, with their names in JSON.
 
-    ``begins`` says whether it can be the first thing that happens.
+    ``begins`` says whether it can be the first thing that happens, and ``has_rule`` whether that is known for sure.
     """
 
     command: type[Command]
@@ -73,8 +74,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     help: str
     inputs: tuple[Input, ...]
     plan: AggregatePlan | None
-    keys: tuple[str, ...]
+    keys: Mapping[str, str]
     begins: bool
+    has_rule: bool
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -99,11 +101,16 @@ class Sitemap(msgspec.Struct, frozen=True):
 
     def about(self, keys: Mapping[str, Any]) -> list[Task]:
         """The tasks that concern what these keys name."""
-        return [task for task in self.tasks.values() if not set(task.keys).isdisjoint(keys)]
+        return [task for task in self.tasks.values() if not task.keys.keys().isdisjoint(keys)]
+
+    def list_of(self, detail: Listing) -> Listing | None:
+        """The list whose rows lead to a detail, if there is one."""
+        lists = (each for each in self.of_kind("list") if self.details.get(each.row) is detail)
+        return next(lists, None) if detail.kind == "detail" else None
 
     def detail_of(self, keys: Mapping[str, Any]) -> Listing | None:
         """The page of what these keys name, if there is one."""
-        return next((each for each in self.of_kind("detail") if set(each.keys) <= set(keys)), None)
+        return next((each for each in self.of_kind("detail") if each.keys.keys() <= set(keys)), None)
 
 
 def sitemap(runtime: Runtime, options: UiOptions) -> Sitemap:
@@ -156,16 +163,17 @@ def _task(command: type[Command], names: Names, plan: AggregatePlan | None, *, b
         help=names.help(command),
         inputs=_chosen(inputs_of(command, names.labels(command)), names.fields(command)),
         plan=plan,
-        keys=tuple(encoded[field.field] for field in own if field.field in encoded and not field.many),
+        keys={field.field: encoded[field.field] for field in own if field.field in encoded and not field.many},
         begins=begins,
+        has_rule=plan is not None and plan.deciders[command].when is not None,
     )
 
 
 def _listing(plan: QueryPlan, names: Names) -> Listing:
     query = plan.query
-    inputs = inputs_of(query, names.labels(query), asking=True)
-    fields = {field.encode_name: field for field in msgspec.structs.fields(query)}
     declared = _declared(plan)
+    inputs = inputs_of(query, names.labels(query), asking=True, zoned=declared is None)
+    fields = {field.encode_name: field for field in msgspec.structs.fields(query)}
     kind, row = _kind_of(answer_type_of(query))
     keys, models = _keys(plan, kind)
     page = next((field for field in fields.values() if class_of(field.type) is PageRequest), None)
@@ -216,11 +224,11 @@ def _kind_of(answer: Any) -> tuple[ListingKind, Any]:
     return ("detail" if has_members(own) else "other"), own
 
 
-def _keys(plan: QueryPlan, kind: ListingKind) -> tuple[tuple[str, ...], tuple[type[ReadModel], ...]]:
+def _keys(plan: QueryPlan, kind: ListingKind) -> tuple[dict[str, str], tuple[type[ReadModel], ...]]:
     """The fields that name what a query answers, and the models whose rows it is about; none if it is no detail."""
     if kind != "detail":
-        return (), ()
-    needed = tuple(field.encode_name for field in msgspec.structs.fields(plan.query) if field.required)
+        return {}, ()
+    needed = {field.name: field.encode_name for field in msgspec.structs.fields(plan.query) if field.required}
     return needed, tuple(model for model in plan.models if needed and set(key_fields(model)) == set(needed))
 
 

@@ -12,6 +12,7 @@ import pytest
         ("uvicorn", "web", ("serve", "app:app")),
         ("starlette", "web", ("serve", "app:app")),
         ("uvicorn", "web", ("demo", "--serve")),
+        ("jinja2", "web", ("serve", "app:app")),
         ("click", "cli", ("doctor",)),
         ("rich", "cli", ("doctor",)),
     ],

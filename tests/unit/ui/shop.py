@@ -177,8 +177,8 @@ class Order(Aggregate):
 
     @decide(when=is_waiting)
     def cancel(self, command: CancelOrder) -> OrderCancelled:
-        if command.reason == "because":
-            raise Refused("no-reason", "that is no reason")
+        if command.reason.endswith("because"):
+            raise Refused("no-reason", f"{command.reason} is no reason")
         return OrderCancelled(order_id=self.order_id, reason=command.reason)
 
     @decide

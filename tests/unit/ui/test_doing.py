@@ -62,7 +62,7 @@ async def test_a_refusal_is_told_with_its_code(browser, runtime):
     page = await browser.send(form)
 
     assert page.status == 422
-    assert page.tree.one(role="alert").text == "Not possible. that is no reason no-reason"
+    assert page.tree.one(role="alert").text == "Not possible. because is no reason no-reason"
     assert page.tree.one("textarea", name="reason").raw.strip() == "because"
 
 
@@ -214,3 +214,34 @@ async def test_a_page_whose_projection_stands_still_says_why(browser, runtime):
     assert "Not up to date. What you did is stored" in page.text
     assert page.tree.one("h1").text == "Order A-1"
     assert list(page.tree.all("meta", http_equiv="refresh")) == []
+
+
+async def test_what_a_rule_says_is_escaped(browser, runtime):
+    """A refusal may repeat what somebody entered."""
+    hostile = "<img src=x onerror=alert(1)> because"
+    await place(runtime)
+    form = (await browser.open("/ui/commands/cancel-order?order_id=A-1")).form("task").fill(reason=hostile)
+    page = await browser.send(form)
+
+    assert f"{hostile} is no reason" in page.text
+    assert "<img" not in page.response.text
+
+
+async def test_who_is_signed_in_is_shown(browser):
+    """As the hook named them."""
+    known = await browser.open("/ui/", actor="<ada>")
+    nobody = await browser.open("/ui/")
+
+    assert known.tree.one("p", class_="who").text == "Signed in as <ada>"
+    assert list(nobody.tree.all("p", class_="who")) == []
+
+
+async def test_a_form_from_a_page_stays_about_what_the_page_showed(browser, runtime):
+    """Its key can be read but not changed; opened by itself, it can be filled in."""
+    await place(runtime)
+    detail = await browser.open("/ui/queries/get-order?order_id=A-1")
+    from_page = await browser.open(detail.link("Ship order"))
+    alone = await browser.open("/ui/commands/ship-order")
+
+    assert from_page.tree.one(id="f-order_id").get("readonly") == "readonly"
+    assert alone.tree.one(id="f-order_id").get("readonly") is None
