@@ -73,6 +73,10 @@ class Connection(Protocol):
         """One value of the first row of a statement, ``None`` for no row."""
         ...
 
+    def get_server_pid(self) -> int:
+        """The number of the server's process for this session."""
+        ...
+
     def transaction(self, *, isolation: str | None = ..., readonly: bool = ..., deferrable: bool = ...) -> Transaction:
         """A transaction that is not begun yet."""
         ...

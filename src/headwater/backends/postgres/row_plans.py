@@ -142,8 +142,8 @@ class TableSql(TableNames):
         return f"unnest({arrays}) AS wanted ({', '.join(self.key)}) WHERE {same}"
 
     def rows(self, puts: Sequence[Values]) -> Iterable[Sequence[Stored]]:
-        """Rows as the arrays to bind."""
-        columns = list(map(list, zip(*puts, strict=True)))
+        """Rows as the arrays to bind; empty ones for no rows."""
+        columns = list(map(list, zip(*puts, strict=True))) if puts else [list[Stored]() for _ in self.table.names]
         if not self.table.searched:
             return columns
         width = len(self.stored)

@@ -58,6 +58,7 @@ class RowWriter:
         self.served = RangesRead()
         self._told: set[str] = set()
         self._sql: dict[str, TableSql] = {}
+        self._introduced: dict[int, set[str]] = {}
 
     async def cursor_key(self) -> bytes:
         """The store's key for page cursors, made by who comes first."""
@@ -257,6 +258,7 @@ class RowWriter:
             return frozenset()
         try:
             async with self._pool.transaction() as connection:
+                await self._introduce(connection, changes)
                 moved = await self._move(connection, changes)
                 if moved:
                     raise _Moved(moved)
@@ -267,6 +269,20 @@ class RowWriter:
         except _Moved as error:
             return error.projections
         return frozenset()
+
+    async def _introduce(self, connection: Connection, changes: Sequence[Changes]) -> None:
+        """Have the server know the statements that store rows, before anything is locked.
+
+        The driver makes a statement known when it is first used, and then makes the values ready to be sent, which may
+        take a while. Meanwhile the session is in the middle of a command: if this process is stopped just then,
+        no timeout of a pause breaks it off, and others would wait for what it has locked until it goes on.
+        """
+        known = self._introduced.setdefault(connection.get_server_pid(), set())
+        for part in [part for each in changes for part in each.tables if part.table.name not in known]:
+            sql = self._sql[part.table.name]
+            await connection.execute(sql.put, *sql.rows([]))
+            await connection.execute(sql.delete, *sql.keys([]))
+            known.add(part.table.name)
 
     async def _move(self, connection: Connection, changes: Sequence[Changes]) -> frozenset[str]:
         """Move the checkpoints; names those that somebody else has moved."""

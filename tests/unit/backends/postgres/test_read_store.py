@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from headwater.backends.postgres.read_store import PostgresReadStore, open_postgres
+from headwater.backends.postgres.row_plans import TableSql
 from headwater.errors import ProjectionError, QueryError, QueryTooSlow, ReadOnlyViolation, StoreBusy, StoreIOError
 from headwater.read_store import Changes, Prefix, Table, TableChanges
 from headwater.read_store.selection import Selection, order_of
@@ -181,12 +182,15 @@ async def test_a_batch_is_a_handful_of_statements(store, monkeypatch):
     """However many rows it has."""
     import asyncpg
 
+    first = await store.checkpoints()
+    await store.commit([_changes(first, "Seats", position=1), _changes(first, "Articles", position=1)])
     start = await store.checkpoints()
     sent: list[str] = []
     for name in ("execute", "fetch"):
         _spy(monkeypatch, asyncpg.Connection, name, sent)
     await store.load(SEATS, [SEATS.row_key(row) for row in _seats(1000)])
     await store.commit([_changes(start, "Seats", 1000), _changes(start, "Articles", 1000)])
+    sent = [each for each in sent if "pg_notify" not in each]  # of the commit before
     assert len(sent) == 6, sent  # the load; begin, checkpoints, a table, another, commit
     assert await store.reader(Seat).count() == await store.reader(Article).count() == 1000
 
@@ -199,6 +203,38 @@ def _spy(monkeypatch, cls, name, sent):
         return await original(self, query, *args, **options)
 
     monkeypatch.setattr(cls, name, noted)
+
+
+class _Watched(list[Any]):
+    """Values to send that look at the server's sessions just before they are made ready for it."""
+
+    def __init__(self, values: Any, look: Any) -> None:
+        super().__init__(values)
+        self._look = look
+
+    def __iter__(self) -> Any:
+        self._look()
+        return super().__iter__()
+
+
+async def test_a_process_that_is_stopped_while_it_makes_rows_ready_is_broken_off(
+    store, postgres_server, postgres_url, monkeypatch
+):
+    """What it holds is let go after a pause: it is between two commands to the server, not in the middle of one."""
+    seen: list[tuple[Any, ...]] = []
+    sql = "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND xact_start < now()"
+
+    def look() -> None:
+        seen.extend(postgres_server.execute(sql, url=postgres_url))
+
+    original = TableSql.rows
+    monkeypatch.setattr(
+        TableSql, "rows", lambda self, puts: [_Watched(each, look) if puts else each for each in original(self, puts)]
+    )
+    start = await store.checkpoints()
+    assert not await store.commit([_changes(start, "Seats", 3), _changes(start, "Articles", 3)])
+    assert {state for (state,) in seen} == {"idle in transaction"}
+    assert await store.reader(Seat).count() == 3
 
 
 async def test_stores_that_open_together_make_everything_once(postgres_url):
