@@ -131,8 +131,8 @@ class Executor:
 
     async def offers(self, cls: type[Aggregate], key: Mapping[str, Any]) -> Offers | None:
         """Which commands of an aggregate are on offer now, and why not the others: see ``find_offers``."""
-        stations = self._stations.values()
-        return await find_offers(cls, key, [(station.route, station.loader) for station in stations])
+        routes = [(station.route, station.loader) for station in self._stations.values()]
+        return await find_offers(cls, key, routes, self._boundaries)
 
     async def _conclude(self, decision: Decision, outcome: Outcome | None = None) -> Receipt:
         """Decide and append, on the condition that the state still holds; else read the delta and try again.

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from headwater.aggregates import Aggregate, overrides
-from headwater.commands.boundaries import Boundary
+from headwater.commands.boundaries import Boundaries, Boundary
 from headwater.commands.loading import Loader
 from headwater.commands.routing import Route
 from headwater.messages import Command
@@ -37,22 +37,42 @@ class Offers(msgspec.Struct, frozen=True):
 
 
 async def find_offers(
-    cls: type[Aggregate], key: Mapping[str, Any], routes: Iterable[tuple[Route, Loader]]
+    cls: type[Aggregate], key: Mapping[str, Any], routes: Iterable[tuple[Route, Loader]], boundaries: Boundaries
 ) -> Offers | None:
     """The offers of an aggregate, named by its ``Tag`` fields; ``None`` if its state begins from a command.
 
-    That is where it has a ``start`` of its own: nobody can know its boundary before there is a command.
+    That is where it has a ``start`` of its own: nobody can know its boundary before there is a command. The state is
+    the one that commands are decided on, brought up to date in its turn among them.
     """
     own = [(route, loader) for route, loader in routes if route.plan.cls is cls]
     if overrides(cls, "start") or not own:
         return None
     route, loader = own[0]
-    boundary = Boundary(None)
-    boundary.state = state = cls(**key)
-    boundary.query = route.boundary(state)
+    empty: Any = cls(**key)
+    boundary = boundaries.use(route.key(empty))
+    try:
+        turn = boundary.take()
+        if turn is not None:
+            await boundary.wait(turn)
+        try:
+            state = await _state(route, loader, boundary, empty)
+            offers = tuple(Offer(each.decider.command, each.decider.reason_against(state)) for each, _ in own)
+            return Offers(boundary.version, offers)
+        finally:
+            boundary.release()
+    finally:
+        boundaries.done(boundary)
+
+
+async def _state(route: Route, loader: Loader, boundary: Boundary, empty: Aggregate) -> Aggregate:
+    """The state of a boundary as of now."""
+    if boundary.state is None:
+        boundary.forget()
+        boundary.state = empty
+        boundary.query = route.boundary(empty)
+    state = boundary.state
     await loader.load(boundary)
-    offers = tuple(Offer(each.decider.command, each.decider.reason_against(state)) for each, _ in own)
-    return Offers(boundary.version, offers)
+    return state
 
 
 def begins(route: Route) -> bool:

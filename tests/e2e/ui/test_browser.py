@@ -138,6 +138,8 @@ async def test_a_change_by_somebody_else_is_told(open_page, desk):
         await page.get_by_label("Urgency").fill("1")
         await page.get_by_role("button", name="Change priority").click()
         await expect(page.get_by_role("alert")).to_contain_text("Changed since you looked.")
+        await expect(page.get_by_role("alert")).to_be_focused()
+        await expect(page).to_have_title("Not done: Change priority \N{MIDDLE DOT} Service desk")
         await expect(page.get_by_label("Impact")).to_have_value("1")
         await page.get_by_role("button", name="Change priority").click()
         await expect(page.get_by_role("status").first).to_contain_text("Change priority: done.")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import pytest
@@ -130,3 +131,29 @@ def test_false_is_refused_with_the_docstring():
 
 def _decide(command):
     return aggregate_plan(Order).deciders[type(command)].decide(Order(order_id="A-1"), command, None, {})
+
+
+async def test_looking_takes_its_turn_and_leaves_the_state_for_the_next_command(shop):
+    """Offers asked among commands are those of some moment between them; nothing is decided on what looking left."""
+    receipt, found = await asyncio.gather(
+        shop.execute(PlaceOrder(order_id="A-1", customer="Ada")), shop.offers(Order, order_id="A-1")
+    )
+    refused, again = await asyncio.gather(
+        shop.execute(PlaceOrder(order_id="A-1", customer="Ada")), _reasons(shop), return_exceptions=True
+    )
+
+    assert (receipt.position, found.position, found.of(ShipOrder).reason) == (1, 1, None)
+    assert (refused.code, again[0]) == ("order-exists", 1)
+
+
+async def test_a_change_by_another_process_is_seen(tmp_path):
+    """The state that is kept is brought up to date before anybody is told."""
+    url = f"sqlite:///{tmp_path}/shop.db"
+    async with App("shop", Order).open(url) as here, App("shop", Order).open(url) as there:
+        await here.execute(PlaceOrder(order_id="A-1", customer="Ada"))
+        before = await _reasons(here)
+        await there.execute(ShipOrder(order_id="A-1"))
+        after = await _reasons(here)
+
+    assert (before[1]["ShipOrder"], after[1]["ShipOrder"]) == (None, "order A-1 is shipped")
+    assert (before[0], after[0]) == (1, 2)
