@@ -42,7 +42,7 @@ __all__ = ["EVENT_LOG_SCHEMA", "PostgresEventStore", "open_postgres"]
 
 T = TypeVar("T")
 
-EVENT_LOG_SCHEMA = Schema("event_log", 2)
+EVENT_LOG_SCHEMA = Schema("event_log", 3)
 _PAGE = 1_000
 # PostgreSQL keeps at most some 2,700 bytes in an entry of an index.
 _NAME_BYTES = 2_600

@@ -126,3 +126,18 @@ async def test_checkpoints_of_version_1_become_ranges_of_all_slices(postgres_url
         ("Articles", 1, 9, 1, 9, 0, 1023, 0, "", 0),
         ("Seats", 2, 70, 3, 70, 0, 1023, 0, "", 0),
     ]
+
+
+async def test_who_was_let_append_still_is(postgres_url, sql):
+    """Version 3 of the log has another function of that name, and nobody had to be granted it anew."""
+    connection = await open_connection(PostgresLog.of_url(postgres_url))
+    allowed = "SELECT has_function_privilege('{}', p.oid, 'execute') FROM pg_proc AS p WHERE p.proname = '{}'"
+    try:
+        await prepare(connection, msgspec.structs.replace(EVENT_LOG_SCHEMA, version=2), "grown", "db")
+        await connection.execute("CREATE ROLE let_append; GRANT EXECUTE ON FUNCTION grown.append_batch TO let_append")
+        await prepare(connection, EVENT_LOG_SCHEMA, "grown", "db")
+        assert sql(allowed.format("let_append", "append_batch")) == [(True,)]
+        assert sql(allowed.format("let_append", "append_any_batch")) == [(False,)]  # it is called as its owner
+        await connection.execute("DROP OWNED BY let_append; DROP ROLE let_append")
+    finally:
+        await connection.close()
