@@ -100,7 +100,10 @@ def test_it_keeps_serving_afterwards(project):
     with subprocess.Popen(words, cwd=project, stdout=subprocess.PIPE, text=True) as demo:
         try:
             assert msgspec.json.decode(demo.stdout.readline())["figures_equal"] is True
-            address = msgspec.json.decode(demo.stdout.readline())["serving"]
+            told = msgspec.json.decode(demo.stdout.readline())
+            address = told["serving"]
+            with urllib.request.urlopen(told["ui"], timeout=30) as pages:
+                assert "Service desk" in pages.read().decode()
             with urllib.request.urlopen(f"{address}/queries/find-incidents?page.size=1", timeout=30) as answer:
                 assert len(msgspec.json.decode(answer.read())["items"]) == 1
         finally:

@@ -116,6 +116,21 @@ async def test_with_scripts_a_list_changes_in_place(open_page):
         await expect(page.locator("tbody tr")).to_have_count(1)
 
 
+async def test_with_scripts_nothing_fails_unseen(open_page):
+    """What is answered with a problem shows it; a request that is lost is made again in the ordinary way."""
+    async with open_page(_LIST, expected=("ERR_FAILED", "Failed to fetch")) as page:
+        await page.locator("#next").evaluate("link => link.setAttribute('hx-get', '/ui/queries/nothing')")
+        await page.locator("#next").click()
+        await expect(page.locator("#query")).to_contain_text("no query is called 'nothing'")
+        await page.goto(page.url.split("/queries")[0] + _LIST)
+        await page.evaluate("window.stayed = true")
+        await page.route("**/queries/find-incidents?*status=resolved*", lambda route: route.abort(), times=1)
+        await page.get_by_text("Filter", exact=True).click()
+        await page.locator("#f-status").select_option("resolved")
+        await expect(page.locator("tbody tr")).to_have_count(1)
+        assert not await page.evaluate("window.stayed")
+
+
 async def test_a_live_list_shows_changes_as_they_come(open_page, desk):
     """Nobody reloads; without scripts the page does so by itself."""
     async with open_page("/queries/find-incidents") as page:

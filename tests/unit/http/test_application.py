@@ -119,3 +119,18 @@ def test_without_the_extra_the_remedy_is_named():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert "pip install 'headwater[web]'" in done.stdout
+
+
+async def test_another_door_is_given_the_runtime_and_the_options(runtime):
+    """What it gives are Starlette routes."""
+
+    def door(opened, options):
+        async def head(request):
+            return PlainTextResponse(f"{await opened.event_store.head()} {options.role}")
+
+        return [Route("/head", head)]
+
+    async with client_of(asgi(runtime, HttpOptions(doors=[door]))) as client:
+        response = await client.get("/head")
+
+    assert response.text == "0 all"
