@@ -5,15 +5,15 @@ Reads: feed.py, read_store/protocol.py. Read next: follower.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias
+from collections.abc import Sequence
+from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
 from headwater.followers.feed import Fact
 from headwater.read_store.checkpoints import Checkpoint
 from headwater.read_store.parking import NOTHING_SKIPPED, Skips
-from headwater.read_store.protocol import Changes, TableChanges
+from headwater.read_store.protocol import Changes
 from headwater.read_store.tables import RowKey, Table
 
 State: TypeAlias = Literal["stopped", "paused", "catching-up", "live", "retrying", "failed"]
@@ -23,7 +23,7 @@ class Fault(msgspec.Struct, frozen=True):
     """The event at ``position``, of the type ``event``, could not be consumed, because of ``cause``.
 
     ``key`` is that of the row it could not be applied to, as it is stored, where that is known: what belongs to other
-    keys need not stop.
+    keys need not stop. ``event`` is empty where nothing can be left out, so that all has to stop.
     """
 
     position: int
@@ -95,26 +95,20 @@ class Consumer(Protocol):
         """Where it keeps what it makes."""
         ...
 
-    def begin(self, start: Checkpoint) -> Work:
-        """Nothing in hand yet: the next event is the one after that checkpoint."""
+    def begin(self, start: Checkpoint, only: RowKey | None = None) -> Work:
+        """Nothing in hand yet: the next event is the one after that checkpoint. It may be about ``only`` one key."""
         ...
 
     def on(self, side: int) -> Consumer:
         """The same, into the tables on that side."""
         ...
 
-    def fold_row(
-        self, key: RowKey, facts: Sequence[Fact], rows: Mapping[RowKey, Any]
-    ) -> tuple[Mapping[RowKey, Any], Fault | None]:
-        """What these events make of the row of that key, and of no other, up to the first that fails."""
-        ...
-
     def keys_of(self, fact: Fact) -> list[RowKey] | None:
         """The keys of the rows that an event is about; ``None`` if nobody can tell."""
         ...
 
-    def stored(self, rows: Mapping[RowKey, Any]) -> tuple[TableChanges, ...]:
-        """Rows by their keys, ``None`` for a deleted one, as they are stored."""
+    def blame(self, fact: Fact, cause: Exception, at: Checkpoint) -> Fault:
+        """The fault of an event that makes something, in the range of that checkpoint, which cannot be stored."""
         ...
 
 

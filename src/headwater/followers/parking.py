@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
 
@@ -19,11 +18,21 @@ from headwater.clock import Clock
 from headwater.codec import Codec
 from headwater.errors import NotParked, ParkedAlone, StoreBusy, UnknownMessage
 from headwater.event_store.protocol import EventQuery, EventStore
-from headwater.followers.consumer import Consumer
+from headwater.followers.consumer import Consumer, Work
 from headwater.followers.feed import Fact, facts_of
 from headwater.followers.worker import this_worker
 from headwater.read_store.checkpoints import NOBODY, Checkpoint, Regrant, Share, slice_of
-from headwater.read_store.parking import Discarded, Parked, error_text, sequence_of, storable_text
+from headwater.read_store.parking import (
+    NOTHING_SKIPPED,
+    Discarded,
+    Parked,
+    Skips,
+    error_text,
+    key_of,
+    sequence_of,
+    skipping,
+    storable_text,
+)
 from headwater.read_store.protocol import Changes, ReadStore
 from headwater.read_store.tables import RowKey
 
@@ -169,25 +178,25 @@ class _Rerun:
         self._consumer = consumer
         self._parked = parked
         self._position = parked.position - 1
-        self._current: dict[RowKey, Any] = {}
-        self._changed: dict[RowKey, Any] = {}
+        self._work: Work | None = None
         self.key: RowKey = parked.key
         self.stands: Parked | None = None
 
     async def begin(self, *, skip: bool) -> None:
-        """Look up the row; with ``skip`` the faulty event is left out. Raises ``ParkedAlone``."""
+        """Begin where it failed; with ``skip`` the faulty event is left out. Raises ``ParkedAlone``."""
         if self._parked.is_alone and not skip:
             await self._adopt()
         if skip:
             self._position = self._parked.position
         if self.key is not None:
-            self._current = await self._rows.load(self._consumer.tables[0], [self.key])
+            self._work = self._consumer.begin(Checkpoint(self._position, 0), self.key)
 
     async def go_on(self, position: int) -> None:
         """Fold the events of this row up to there, in order, until one fails. Raises ``ParkedAlone``."""
-        while self.key is not None and self.stands is None and self._position < position:
+        left_out = await self._left_out() if self._work is not None else NOTHING_SKIPPED
+        while self._work is not None and self.stands is None and self._position < position:
             facts, reached = await self._read(position)
-            self._fold(facts)
+            await self._fold(self._work, facts, reached, left_out)
             self._position = reached
 
     def changes(self, claimed: Checkpoint, discarded: tuple[Discarded, ...]) -> Changes:
@@ -196,7 +205,7 @@ class _Rerun:
             self._consumer.name,
             claimed,
             claimed.position,
-            self._consumer.stored(self._changed) if self._changed else (),
+            () if self._work is None else self._work.changes().tables,
             parks=() if self.stands is None else (self.stands,),
             settles=() if self.stands is not None else (self._parked.sequence,),
             discards=discarded,
@@ -208,16 +217,25 @@ class _Rerun:
         events = [event for event in page.events if event.position <= position]
         return facts_of(events, types, self._codec), events[-1].position if len(events) == _PAGE else position
 
-    def _fold(self, facts: Sequence[Fact]) -> None:
+    async def _left_out(self) -> Skips:
+        """The events that are left out for every row, because they were parked or discarded alone."""
+        name, version = self._parked.projection, self._parked.version
+        epoch = (await self._rows.checkpoints())[name].epoch
+        parked = [each for each in await self._rows.parked() if each.is_alone and each != self._parked]
+        gone = [each for each in await self._rows.discarded() if key_of(each.sequence) is None and each.epoch == epoch]
+        sequences = [each.sequence for each in parked if (each.projection, each.version) == (name, version)]
+        sequences += [each.sequence for each in gone if (each.projection, each.version) == (name, version)]
+        return skipping(sequences)
+
+    async def _fold(self, work: Work, facts: Sequence[Fact], position: int, left_out: Skips) -> None:
         if self._parked.is_alone:
             later = [fact for fact in facts if fact.position > self._parked.position]
             if any(self.key in (self._consumer.keys_of(fact) or ()) for fact in later):
                 raise self._too_late()
-        changed, fault = self._consumer.fold_row(self.key, facts, self._current)
-        self._current.update(changed)
-        self._changed.update(changed)
+        fault = await work.fold(facts, position, left_out)
         if fault is not None:
-            self.stands = self._standing_at(fault.position, fault.event, fault.cause)
+            event = next(fact.type for fact in facts if fact.position == fault.position)
+            self.stands = self._standing_at(fault.position, event, fault.cause)
 
     async def _adopt(self) -> None:
         """Find out which row an event is about that was parked alone; it must be one."""

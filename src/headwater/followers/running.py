@@ -26,10 +26,8 @@ from headwater.followers.feed import Fact, facts_of
 from headwater.followers.groups import Group, Member, Stretch, stretches_of
 from headwater.followers.retry import Retry
 from headwater.followers.standing import Standing
-from headwater.read_store.checkpoints import slice_of
 from headwater.read_store.parking import Parked, error_text, sequence_at
 from headwater.read_store.protocol import Changes, ReadStore
-from headwater.read_store.tables import RowKey
 
 _LOG = logging.getLogger("headwater.followers")
 _BATCH = 1_000
@@ -229,7 +227,7 @@ class Runner:
         (member,) = members
         fault = Fault(head, error)
         if facts:
-            fault = Fault(facts[0].position, error, _key_in(member, facts[0]), facts[0].type)
+            fault = member.consumer.blame(facts[0], error, member.checkpoint)
         self._stumble(member, fault)
         return True
 
@@ -364,13 +362,6 @@ class Runner:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return task
-
-
-def _key_in(member: Member, fact: Fact) -> RowKey | None:
-    """The key of the one row in the member's range that an event is about."""
-    at = member.checkpoint
-    keys = [key for key in member.consumer.keys_of(fact) or () if at.low <= slice_of(key) <= at.high]
-    return keys[0] if len(keys) == 1 else None
 
 
 def _query(types: frozenset[str]) -> EventQuery:

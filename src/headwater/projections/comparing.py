@@ -221,7 +221,7 @@ class _Beside:
                     for fact in facts
                     if reached < fact.position <= wanted[key] and not left_out.leaves_out(key, fact.position)
                 ]
-                rows.update(self._projector.fold_row(key, mine, rows)[0])
+                rows.update(self._projector.fold_row(key, mine, rows))
 
     def _same(self, stored: Any, expected: Any) -> bool:
         if stored is None or expected is None:

@@ -5,18 +5,17 @@ Reads: composing.py, rows.py, followers/consumer.py. It reads the rows that even
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from headwater.errors import ProjectionError
 from headwater.followers.consumer import Fault
 from headwater.followers.feed import Fact
 from headwater.projections.composing import Composing
-from headwater.projections.rows import RowWork, table_changes
+from headwater.projections.rows import RowWork
+from headwater.projections.sequences import Happening, only
 from headwater.read_models import ProjectionPlan
-from headwater.read_store.checkpoints import Checkpoint
+from headwater.read_store.checkpoints import Checkpoint, slice_of
 from headwater.read_store.parking import Skips
-from headwater.read_store.protocol import ReadStore, TableChanges
+from headwater.read_store.protocol import ReadStore
 from headwater.read_store.tables import RowKey, Table
 
 
@@ -37,12 +36,14 @@ class Composer:
         """See ``Consumer.on``."""
         return self if side == self._side else Composer(self._plan, self._rows, side)
 
-    def begin(self, start: Checkpoint) -> RowWork:
+    def begin(self, start: Checkpoint, only: RowKey | None = None) -> RowWork:
         """See ``Consumer.begin``."""
-        return RowWork(self.name, self._rows, self.tables, start, self._fold)
+        return RowWork(self.name, self._rows, self.tables, start, self._fold, only)
 
-    async def _fold(self, work: RowWork, facts: Sequence[Fact], skips: Skips) -> Fault | None:  # noqa: ARG002  of rows
-        owned = self._composing.owned_by(work.start)
+    async def _fold(self, work: RowWork, facts: Sequence[Fact], skips: Skips) -> Fault | None:
+        if self._composing.is_undivided and work.start.low:
+            return None  # all rows are in slice 0
+        owned = None if self._composing.is_undivided else work.owned(skips)
         for table, keys in self._composing.keys(facts, owned).items():
             await work.rows[table].look_up(keys)
         batch = self._composing.fold(facts, {table: rows.now for table, rows in work.rows.items()}, owned)
@@ -52,24 +53,22 @@ class Composer:
             work.rows[table].put(changed)
         for table, added in batch.added.items():
             work.rows[table].put(self._composing.sums[table].totals(work.rows[table].now, added))
-        if batch.error is None:
+        if batch.error is None or batch.failed is None:
             return None
-        event = next(fact.type for fact in facts if fact.position == batch.failed_at)
-        return Fault(batch.failed_at, batch.error, None, event)
+        return self._fault(batch.failed, batch.error, batch.failed_key)
+
+    def blame(self, fact: Fact, cause: Exception, at: Checkpoint) -> Fault:
+        """See ``Consumer.blame``."""
+        keys = [key for key in self.keys_of(fact) or () if at.low <= slice_of(key) <= at.high]
+        return self._fault(fact, cause, only(keys))
+
+    def _fault(self, fact: Happening, cause: Exception, key: RowKey | None) -> Fault:
+        """What an event fails with: at a row that nothing else depends on, or else altogether."""
+        if self._composing.is_undivided:
+            key = None
+        can_go_on = key is not None or fact.type in self._composing.apart
+        return Fault(fact.position, cause, key, fact.type if can_go_on else "")
 
     def keys_of(self, fact: Fact) -> list[RowKey] | None:
-        """See ``Consumer.keys_of``. An event is about rows of several kinds, so no single one can be set aside."""
-        return None if fact.type in self.event_types else []
-
-    def fold_row(
-        self,
-        key: RowKey,
-        facts: Sequence[Fact],  # noqa: ARG002  as the protocol has it
-        rows: Mapping[RowKey, Any],  # noqa: ARG002  as the protocol has it
-    ) -> tuple[Mapping[RowKey, Any], Fault | None]:
-        """See ``Consumer.fold_row``. Rows are never set aside here, so there is none to go on with."""
-        raise ProjectionError(f"{self.name} fills several models, of which no row {key!r} goes on alone")
-
-    def stored(self, rows: Mapping[RowKey, Any]) -> tuple[TableChanges, ...]:
-        """See ``Consumer.stored``."""
-        return (table_changes(self.name, self.tables[0], rows),) if rows else ()
+        """See ``Consumer.keys_of``."""
+        return self._composing.keys_of(fact)

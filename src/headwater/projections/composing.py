@@ -12,11 +12,11 @@ from typing import Any, TypeAlias
 import msgspec
 
 from headwater.errors import HandlerContractError, MissingRow, ProjectionError
+from headwater.messages import contract_of
 from headwater.projections.adding import Adding
-from headwater.projections.folding import Owned
+from headwater.projections.folding import AtRow, Owned
 from headwater.projections.sequences import SEVERAL, Happening
 from headwater.read_models import ProjectionPlan
-from headwater.read_store.checkpoints import Checkpoint, slice_of
 from headwater.read_store.tables import RowKey, Table, tables_of
 from headwater.row_handlers import EventHandler
 
@@ -27,38 +27,48 @@ _Made: TypeAlias = tuple[Table, RowKey, Any]
 
 
 class Composed(msgspec.Struct, frozen=True):
-    """The rows that changed, and what is ``added`` to others; with an ``error``, before the event ``failed_at``."""
+    """The rows that changed, and what is ``added`` to others; with an ``error``, before the event ``failed``.
+
+    ``failed_key`` is that of the row the event could not be applied to, where that is known.
+    """
 
     rows: RowsOf
     added: RowsOf
-    failed_at: int = 0
+    failed: Happening | None = None
     error: Exception | None = None
+    failed_key: RowKey | None = None
 
 
 class Composing:
-    """How one projection folds events into rows of its ``tables``; ``sums`` are those that it adds to."""
+    """How one projection folds events into rows of its ``tables``; ``sums`` are those that it adds to.
+
+    It ``is_undivided`` where handlers look up other rows: all belong to one slice then, because they must stand at one
+    position together. Events ``apart``, by their stored names, make rows that nothing builds on.
+    """
 
     def __init__(self, plan: ProjectionPlan, side: int = 0) -> None:
         self.tables = tables_of(plan, side)
         by_model = {table.model: table for table in self.tables}
         self.sums = {by_model[model]: Adding(by_model[model]) for model in plan.models if model in plan.sums}
         self._types = plan.event_types
-        self._is_undivided = any(handler.lookups for handlers in plan.handlers.values() for handler in handlers)
+        self.is_undivided = any(handler.lookups for handlers in plan.handlers.values() for handler in handlers)
+        self.apart = frozenset[str]() if self.is_undivided else _apart(plan)
         projection = plan.cls()
         self._steps: dict[type[Any], tuple[_Step, ...]] = {
             event: tuple(_Step(handler, handler.method.__get__(projection), by_model) for handler in handlers)
             for event, handlers in plan.handlers.items()
         }
 
-    def owned_by(self, at: Checkpoint) -> Owned | None:
-        """The test whether a row is in the range of that checkpoint; ``None`` if every row is.
-
-        Where handlers look up other rows, all of them are in slice 0: they must stand at one position together.
-        """
-        if at.is_whole:
+    def keys_of(self, fact: Happening) -> list[RowKey] | None:
+        """The keys of the rows that the event is about; ``None`` if nobody can tell, as of rows that it makes."""
+        if self.is_undivided or fact.event is None:
+            return None if fact.type in self._types else []
+        try:
+            steps = self._steps.get(type(fact.event), ())
+            found = [key for step in steps if step.takes_row for key in step.keys(fact)]
+        except Exception:  # noqa: BLE001  code of the user
             return None
-        low, high = at.low, at.high
-        return (lambda _: low == 0) if self._is_undivided else lambda key: low <= slice_of(key) <= high
+        return list(dict.fromkeys(found)) if all(step.takes_row for step in steps) else None
 
     def keys(self, facts: Iterable[Happening], owned: Owned | None = None) -> dict[Table, set[RowKey]]:
         """Which rows these events need. Where a key cannot be told, ``fold`` will fail, and say so."""
@@ -83,8 +93,10 @@ class Composing:
                     _ = fact.recorded  # raises, and says why it cannot be decoded
                 made = [each for step in steps for each in step.made(fact, standing, owned)]
                 sums = self._summed([each for each in made if each[0] in added], added) if added else {}
+            except AtRow as error:
+                return Composed(changed, added, fact, error.cause, error.key)
             except Exception as error:  # noqa: BLE001  code of the user may raise anything; the follower decides
-                return Composed(changed, added, fact.position, error)
+                return Composed(changed, added, fact, error)
             for table, key, row in made:  # an event that fails leaves everything as it was
                 if table not in added:
                     changed[table][key] = row
@@ -99,6 +111,16 @@ class Composing:
             before = sums.get((table, key), added[table].get(key))
             sums[table, key] = row if before is None else self.sums[table].add(before, row)
         return sums
+
+
+def _apart(plan: ProjectionPlan) -> frozenset[str]:
+    """Events whose handlers make rows of models that are only made, never changed."""
+    changed = {each.models[0] for handlers in plan.handlers.values() for each in handlers if each.needs != "new"}
+    names: set[str] = set()
+    for event, handlers in plan.handlers.items():
+        if all(each.needs == "new" and changed.isdisjoint(each.models) for each in handlers):
+            names.update((contract_of(event).name, *contract_of(event).aliases))
+    return frozenset(names)
 
 
 class _Standing:
@@ -126,13 +148,13 @@ class _Step:
         self._stored_key = self._table.stored_key
         self._wants_envelope = handler.wants_envelope
         self._is_required = handler.needs == "required"
-        self._takes_row = handler.needs != "new"
+        self.takes_row = handler.needs != "new"
         self._lookups = [(plan, tables[plan.model]) for plan in handler.lookups]
         self._where = handler.where
 
     def need(self, fact: Happening, needed: dict[Table, set[RowKey]]) -> None:
         """Note the keys of the rows that the event is about, and of those that it looks up."""
-        if self._takes_row and (keys := self._keys(fact)):
+        if self.takes_row and (keys := self.keys(fact)):
             needed.setdefault(self._table, set()).update(keys)
         for plan, table in self._lookups:
             key = plan.key(fact.recorded if self._wants_envelope else fact.event)
@@ -142,16 +164,16 @@ class _Step:
     def made(self, fact: Happening, current: Mapping[Table, _Standing], owned: Owned | None) -> list[_Made]:
         """The rows that the event makes, changes or deletes; ``current`` stays as it is."""
         argument = fact.recorded if self._wants_envelope else fact.event
-        if not self._takes_row:
+        if not self.takes_row:
             made = self._additions(argument, self._found(fact, argument, current))
             # Whoever makes rows cannot say beforehand for which keys.
             return made if owned is None else [each for each in made if owned(each[1])]
-        keys = self._keys(fact)
+        keys = self.keys(fact)
         mine = keys if owned is None else list(filter(owned, keys))
         found = self._found(fact, argument, current) if mine and self._lookups else {}
         return self._changes(argument, fact, current[self._table], mine, found)
 
-    def _keys(self, fact: Happening) -> Collection[RowKey]:
+    def keys(self, fact: Happening) -> Collection[RowKey]:
         """The keys of the rows that the event is about, each once."""
         found: Any = self._key(fact.recorded if self._wants_envelope else fact.event) if self._key else None
         if found is None:
@@ -202,7 +224,10 @@ class _Step:
         made: list[_Made] = []
         for key in keys:
             row = current.get(key)
-            returned = self._changed(argument, fact, key, row, found)
+            try:
+                returned = self._changed(argument, fact, key, row, found)
+            except Exception as error:
+                raise AtRow(key, error) from error
             if returned is not row:
                 made.append((self._table, key, returned))
         return made

@@ -75,7 +75,7 @@ class Folding:
                     step.apply(fact, rows, changed, owned)
                 elif fact.event is None and fact.type in self._types:
                     _ = fact.recorded  # raises, and says why it cannot be decoded
-            except _AtRow as error:
+            except AtRow as error:
                 return Batch(changed, fact.position, error.cause, error.key)
             except Exception as error:  # noqa: BLE001  code of the user may raise anything; the follower decides
                 key = only(self.sequences.keys_of(fact))
@@ -84,15 +84,20 @@ class Folding:
         return Batch(changed)
 
 
-def owned_by(at: Checkpoint, parked: frozenset[RowKey] = frozenset()) -> Owned | None:
-    """The test whether a row is in the range of that checkpoint, and not parked; ``None`` if every row is."""
+def owned_by(at: Checkpoint, parked: frozenset[RowKey] = frozenset(), only: RowKey | None = None) -> Owned | None:
+    """The test whether a row is in the range of that checkpoint, and not parked, or the ``only`` one that is wanted.
+
+    ``None`` if every row is.
+    """
+    if only is not None:
+        return lambda key: bool(key == only)
     low, high = at.low, at.high
     if parked:
         return lambda key: key not in parked and low <= slice_of(key) <= high
     return None if at.is_whole else lambda key: low <= slice_of(key) <= high
 
 
-class _AtRow(Exception):
+class AtRow(Exception):
     """A handler failed on the row of that key."""
 
     def __init__(self, key: RowKey, cause: Exception) -> None:
@@ -177,7 +182,7 @@ class _Changing:
         return (self._stored_key(found),)
 
     def _changed(self, argument: Any, fact: Happening, key: RowKey, row: Any) -> Any:
-        """What the handler makes of that row. Whatever fails, fails at this row: raises ``_AtRow``."""
+        """What the handler makes of that row. Whatever fails, fails at this row: raises ``AtRow``."""
         try:
             if row is None and self._is_required:
                 raise MissingRow(
@@ -194,7 +199,7 @@ class _Changing:
                     remedy="a row keeps its key; to move a row, delete it and make another with two handlers",
                 )
         except Exception as error:
-            raise _AtRow(key, error) from error
+            raise AtRow(key, error) from error
         return returned
 
 

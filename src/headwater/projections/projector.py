@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from headwater.followers.consumer import Fault
 from headwater.followers.feed import Fact
 from headwater.projections.composer import Composer
-from headwater.projections.folding import Batch, Folding, Rows, owned_by
-from headwater.projections.rows import RowWork, table_changes
+from headwater.projections.folding import Batch, Folding, Rows
+from headwater.projections.rows import RowWork
+from headwater.projections.sequences import only
 from headwater.read_models import ProjectionPlan
-from headwater.read_store.checkpoints import Checkpoint
+from headwater.read_store.checkpoints import Checkpoint, slice_of
 from headwater.read_store.parking import Skips
-from headwater.read_store.protocol import ReadStore, TableChanges
+from headwater.read_store.protocol import ReadStore
 from headwater.read_store.tables import RowKey, Table
 
 
@@ -37,30 +38,30 @@ class Projector:
         """See ``Consumer.on``."""
         return self if side == self._side else Projector(self._plan, self._rows, side)
 
-    def begin(self, start: Checkpoint) -> RowWork:
+    def begin(self, start: Checkpoint, only: RowKey | None = None) -> RowWork:
         """See ``Consumer.begin``."""
-        return RowWork(self.name, self._rows, self.tables, start, self._fold)
+        return RowWork(self.name, self._rows, self.tables, start, self._fold, only)
 
     async def _fold(self, work: RowWork, facts: Sequence[Fact], skips: Skips) -> Fault | None:
-        rows, owned = work.rows[self._folding.table], owned_by(work.start, skips.keys)
+        rows, owned = work.rows[self._folding.table], work.owned(skips)
         if not rows.has_all:
             await rows.look_up(self._folding.keys(facts, owned))
         batch = self._folding.fold(facts, rows.now, owned)
         rows.put(batch.rows)
         return _fault(batch, facts)
 
-    def fold_row(self, key: RowKey, facts: Sequence[Fact], rows: Rows) -> tuple[Rows, Fault | None]:
-        """See ``Consumer.fold_row``."""
-        batch = self._folding.fold(facts, rows, lambda each: bool(each == key))
-        return batch.rows, _fault(batch, facts)
+    def fold_row(self, key: RowKey, facts: Sequence[Fact], rows: Rows) -> Rows:
+        """What these events make of the row of that key, and of no other, up to the first that fails."""
+        return self._folding.fold(facts, rows, lambda each: bool(each == key)).rows
+
+    def blame(self, fact: Fact, cause: Exception, at: Checkpoint) -> Fault:
+        """See ``Consumer.blame``."""
+        keys = [key for key in self.keys_of(fact) or () if at.low <= slice_of(key) <= at.high]
+        return Fault(fact.position, cause, only(keys), fact.type)
 
     def keys_of(self, fact: Fact) -> list[RowKey] | None:
         """See ``Consumer.keys_of``."""
         return self._folding.sequences.keys_of(fact)
-
-    def stored(self, rows: Rows) -> tuple[TableChanges, ...]:
-        """See ``Consumer.stored``. Raises ``ProjectionError`` for a row that cannot be stored."""
-        return (table_changes(self.name, self._folding.table, rows),)
 
 
 def _fault(batch: Batch, facts: Sequence[Fact]) -> Fault | None:

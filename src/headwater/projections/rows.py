@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from headwater.errors import ProjectionError, StoreError
 from headwater.followers.consumer import Fault
 from headwater.followers.feed import Fact
-from headwater.projections.folding import Rows
+from headwater.projections.folding import Owned, Rows, owned_by
 from headwater.read_store.checkpoints import Checkpoint
 from headwater.read_store.parking import NOTHING_SKIPPED, Skips
 from headwater.read_store.protocol import Changes, ReadStore, TableChanges
@@ -69,14 +69,25 @@ class RowWork:
     """What a projection has in hand of a range: see ``Work``. ``fold_on`` folds events into its ``rows``."""
 
     def __init__(
-        self, projection: str, store: ReadStore, tables: Sequence[Table], start: Checkpoint, fold_on: FoldOn
+        self,
+        projection: str,
+        store: ReadStore,
+        tables: Sequence[Table],
+        start: Checkpoint,
+        fold_on: FoldOn,
+        only: RowKey | None = None,
     ) -> None:
         self._projection = projection
         self._fold_on = fold_on
         self.start = start
         self.position = start.position
-        is_new = start.position == 0  # every epoch begins with empty tables
+        self.only = only
+        is_new = start.position == 0 and only is None  # every epoch begins with empty tables
         self.rows = {table: TableRows(projection, store, table, has_all=is_new) for table in tables}
+
+    def owned(self, skips: Skips) -> Owned | None:
+        """The test whether a row is to be changed; ``None`` if every row is."""
+        return owned_by(self.start, skips.keys, self.only)
 
     @property
     def size(self) -> int:

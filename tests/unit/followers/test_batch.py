@@ -34,6 +34,7 @@ from headwater.read_models import Key, Projection, ReadModel, on
 from headwater.read_store import open_read_store
 from headwater.read_store.checkpoints import LAST_SLICE, Regrant, Share, slice_of
 from headwater.read_store.memory import MemoryReadStore
+from headwater.read_store.protocol import Changes, TableChanges
 
 ACCOUNTS = [f"a{number}" for number in range(20)]
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -277,9 +278,9 @@ async def test_no_row_is_served_from_memory_that_changed_at_the_same_position(ro
     one = Member(consumer, (await granted(rows, [await only_share(rows)], (0, LAST_SLICE, "one")))[0])
     await go_on(rows, one, story, 20)
     (claimed,) = await granted(rows, [Share("Balances", 1, one.checkpoint)], (0, LAST_SLICE, "mender"))
-    mended = consumer.stored({"a3": Balance(account="a3", amount=1_000)})
-    changes = msgspec.structs.replace(consumer.begin(claimed).changes(), tables=mended)
-    assert await rows.commit([changes]) == frozenset()
+    (table,) = consumer.tables
+    mended = TableChanges(table, [table.values_of(Balance(account="a3", amount=1_000))], [])
+    assert await rows.commit([Changes("Balances", claimed, claimed.position, (mended,))]) == frozenset()
     (one.checkpoint,) = await granted(rows, [Share("Balances", 1, claimed)], (0, LAST_SLICE, "one"))
     await go_on(rows, one, story, 40)
     assert (await balances(rows))["a3"].amount == 1_000 + 23
