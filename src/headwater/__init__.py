@@ -6,8 +6,9 @@ the name is first used, so that a contract module does not pay for a database. R
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from headwater.lazy import lazily
 
 if TYPE_CHECKING:  # what a type checker and an editor see; at run time the table below does the same, lazily
     from headwater import errors
@@ -194,15 +195,7 @@ _MODULE_OF = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Load a public name on first use, and keep it."""
-    if name == "errors":
-        return importlib.import_module("headwater.errors")
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_MODULE_OF[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazily(__name__, ("errors",), _MODULE_OF)
 
 
 def __dir__() -> list[str]:

@@ -1,36 +1,27 @@
-"""App: the wiring diagram of an application, and the only module that puts ports, runtime and backends together.
+"""App: the wiring diagram of an application.
 
-Reads: wiring.py (the parts, checked), runtime.py (the opened application). Read next: the doors, http/ and cli/.
+Reads: wiring.py (the parts, checked), opening.py (what it runs with). Read next: the doors, http/ and cli/.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from headwater.clock import Clock, SystemClock
+from headwater.clock import Clock
 from headwater.codec import Codec
-from headwater.commands.executor import Authorise, Executor
 from headwater.errors import UnknownMessage, WiringError
-from headwater.event_store import open_store
-from headwater.event_store.protocol import EventStore
-from headwater.followers import LEASE_SECONDS, Follower, Progress
 from headwater.limits import DEFAULT_LIMITS, Limits
-from headwater.messages import ScopeOf
-from headwater.projections import projectors
-from headwater.queries.asker import Asker
-from headwater.queries.freshness import Freshness
-from headwater.queries.past import Past
-from headwater.queries.shared import SharedCache, open_shared_cache
+from headwater.messages import Authorise, ScopeOf
 from headwater.read_models import ProjectionPlan
-from headwater.read_store import ReadStore, open_read_store, read_store_url
-from headwater.runtime import BlockingRuntime, Runtime, run_blocking
+from headwater.read_store.checkpoints import LEASE_SECONDS
 from headwater.wiring import wire
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # loaded when the application is opened
+    from headwater.runtime import BlockingRuntime, Runtime
     from headwater.testing.app import TestRuntime
 
 
@@ -103,66 +94,27 @@ class App:
         aggregates' states are kept in memory. ``shared_cache`` is the URL of a Valkey or Redis for the answers of
         queries which say so: ``valkey://localhost:6379``. Raises ``UnsupportedUrl`` and other ``StoreError``.
         """
-        async with AsyncExitStack() as stack:
-            clock = clock or SystemClock()
-            events = await stack.enter_async_context(open_store(url, clock=clock, migrate=migrate))
-            rows = await stack.enter_async_context(open_read_store(read_store or read_store_url(url), migrate=migrate))
-            shared = await stack.enter_async_context(open_shared_cache(shared_cache))
-            progress = Progress()
-            consumers = projectors(self.wiring.projections, rows)
-            follower = Follower(
-                events, rows, self.codec, consumers, progress=progress, clock=clock, lease_seconds=lease_seconds
-            )
-            services = dict(self.wiring.services)
-            executor = Executor(
-                events,
-                self.codec,
-                clock,
-                self.wiring.routes,
-                self.wiring.handlers,
-                services=services,
-                authorise=self.authorise,
-                cache_size=cache_size,
-            )
-            freshness = Freshness(rows, event_store=events, progress=progress, clock=clock)
-            asker, past = self._reading(events, rows, services, freshness, shared)
-            stack.push_async_callback(past.close)
-            runtime = Runtime(self, events, rows, clock, executor, asker, past, follower, progress)
-            services[Runtime] = runtime
-            await follower.prepare()
-            stack.push_async_callback(follower.stop)
-            stack.push_async_callback(asker.close)
-            await (follower.start(stand_in=follow == "if-needed") if follow else follower.watch())
-            yield runtime
+        from headwater.opening import open_runtime  # what only an opened application needs is loaded when it opens
 
-    def _reading(
-        self,
-        events: EventStore,
-        rows: ReadStore,
-        services: Mapping[Any, Any],
-        freshness: Freshness,
-        shared: SharedCache | None,
-    ) -> tuple[Asker, Past]:
-        """What answers queries, as of now and as of then."""
-        projections, queries, codec, limits = self.wiring.projections, self.wiring.queries, self.codec, self.limits
-        asker = Asker(
-            queries, rows, services, freshness=freshness, codec=codec, limits=limits, shared=shared, scope=self.scope
+        opened = open_runtime(
+            self,
+            url,
+            read_store=read_store,
+            clock=clock,
+            follow=follow,
+            migrate=migrate,
+            cache_size=cache_size,
+            lease_seconds=lease_seconds,
+            shared_cache=shared_cache,
         )
-        past = Past(
-            projections,
-            queries,
-            services,
-            event_store=events,
-            codec=codec,
-            clock=freshness.clock,
-            cursor_key=rows.cursor_key,
-            limits=limits,
-        )
-        return asker, past
+        async with opened as runtime:
+            yield runtime
 
     @contextmanager
     def open_blocking(self, url: str, **options: Any) -> Iterator[BlockingRuntime]:
         """The same for code without an event loop (Django, Flask, scripts): a loop in a thread of its own."""
+        from headwater.runtime import run_blocking  # as in `open`
+
         with run_blocking(self.open(url, **options)) as runtime:
             yield runtime
 

@@ -8,7 +8,7 @@ the envelope, never in the body, so a body is plain JSON.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar, dataclass_transform
 from uuid import UUID
@@ -24,6 +24,7 @@ E = TypeVar("E", bound="Event", covariant=True)
 M = TypeVar("M", bound="type[Message]")
 
 __all__ = [
+    "Authorise",
     "Cache",
     "Command",
     "Contract",
@@ -85,6 +86,9 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Command(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An intent in the imperative (``ResolveIncident``): carries all it needs, may be refused, returns no data."""
 
+
+Authorise: TypeAlias = Callable[["Command | Query[Any]", "str | None"], "bool | Awaitable[bool | None] | None"]
+"""Asked before each command and query: message and actor in; false, or a raised ``Forbidden``, refuses it."""
 
 ScopeOf: TypeAlias = Callable[[Any, str | None], str | None]
 """A query and the actor who asks it in, out a name for all who may see the same; ``None`` means everybody."""

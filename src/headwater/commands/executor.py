@@ -42,10 +42,7 @@ from headwater.event_store.protocol import (
     EventQuery,
     EventStore,
 )
-from headwater.messages import Command, Event, Metadata, Query, Receipt, contract_of
-
-Authorise = Callable[["Command | Query[Any]", "str | None"], "bool | Awaitable[bool | None] | None"]
-"""Asked before each command and query: message and actor in; false, or a raised ``Forbidden``, refuses it."""
+from headwater.messages import Authorise, Command, Event, Metadata, Query, Receipt, contract_of
 
 Tell: TypeAlias = "Callable[[Receipt | Exception], None]"
 """Called once with what came of a command. Raises nothing."""

@@ -7,13 +7,12 @@ standing.py, batch.py, retry.py, running.py, holding.py, rebuilding.py, parking.
 from __future__ import annotations
 
 from headwater.followers.consumer import Consumer, Fault, ProjectionStatus, Work
-from headwater.followers.follower import LEASE_SECONDS, Follower
+from headwater.followers.follower import Follower
 from headwater.followers.journal import Journal
 from headwater.followers.progress import Progress
 from headwater.followers.retry import Retry
 
 __all__ = [
-    "LEASE_SECONDS",
     "Consumer",
     "Fault",
     "Follower",

@@ -33,7 +33,7 @@ from headwater.followers.running import Runner
 from headwater.followers.standing import Standing, paused
 from headwater.followers.watching import Watcher
 from headwater.followers.worker import this_worker
-from headwater.read_store.checkpoints import Worker
+from headwater.read_store.checkpoints import LEASE_SECONDS, Worker
 from headwater.read_store.parking import Pause
 from headwater.read_store.protocol import ReadStore
 
@@ -42,7 +42,6 @@ _UNSETTLED_SECONDS = 0.1
 _ROUND_SECONDS = 0.5
 _GLANCE_SECONDS = 0.05
 _RENEWALS = 3
-LEASE_SECONDS = 5.0
 
 
 class Follower:

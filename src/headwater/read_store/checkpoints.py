@@ -14,6 +14,7 @@ from zlib import crc32
 import msgspec
 
 SLICES = 1024
+LEASE_SECONDS = 5.0
 FORGOTTEN_SECONDS = 3600.0
 """After so long a worker that has not been heard of is not even listed."""
 LAST_SLICE = SLICES - 1

@@ -11,8 +11,9 @@ Names are loaded when they are first used. Read next: scenarios.py.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from headwater.lazy import lazily
 
 if TYPE_CHECKING:  # what a type checker sees; at run time the table below does the same, lazily
     from headwater.testing import conformance, history, strategies
@@ -46,19 +47,8 @@ _MODULE_OF = {
     "scenario": "headwater.testing.scenarios",
     "test_runtime": "headwater.testing.app",
 }
-_MODULES = ("conformance", "history", "strategies")
 
-
-def __getattr__(name: str) -> Any:
-    """Load a name on first use, and keep it."""
-    if name in _MODULES:
-        value: Any = importlib.import_module(f"headwater.testing.{name}")
-    elif name in _MODULE_OF:
-        value = getattr(importlib.import_module(_MODULE_OF[name]), name)
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
+__getattr__ = lazily(__name__, ("conformance", "history", "strategies"), _MODULE_OF)
 
 
 def __dir__() -> list[str]:

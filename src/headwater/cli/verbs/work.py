@@ -8,7 +8,7 @@ from headwater.cli.applications import load_app, log_url
 from headwater.cli.screen import Screen
 from headwater.cli.verb import PATIENCE_OPTION, READ_STORE_OPTION, URL_OPTION, verb
 from headwater.cli.working import Work, supervise, work_here
-from headwater.followers import LEASE_SECONDS
+from headwater.read_store.checkpoints import LEASE_SECONDS
 
 
 @click.command("work")
