@@ -17,7 +17,8 @@ Path = tuple[str, ...]
 class Control(msgspec.Struct, frozen=True, kw_only=True):
     """One input as it is shown: ``name`` in the form, ``id`` in the page, the text it holds and its ``errors``.
 
-    ``inner`` are the controls of a group; the rows of several, each a group; or the single inputs of several.
+    It ``is_needed`` if there is no value without it, and what it is in is needed too. ``inner`` are the controls of a
+    group; the rows of several, each a group; or the single inputs of several.
     """
 
     input: Input
@@ -26,6 +27,7 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     texts: Sequence[str] = ()
     is_cleared: bool = False
+    is_needed: bool = False
     errors: tuple[str, ...] = ()
     inner: tuple[Control, ...] = ()
 
@@ -74,17 +76,22 @@ class _Making:
         self.told: set[Path] = set()
         self.faults: list[Fault] = []
 
-    def group(self, inputs: Iterable[Input], prefix: str, path: Path, around: str = "") -> tuple[Control, ...]:
+    def group(
+        self, inputs: Iterable[Input], prefix: str, path: Path, around: str = "", *, needed: bool = True
+    ) -> tuple[Control, ...]:
         """The controls of some inputs; ``around`` is the label of what they are in, for the summary of faults."""
-        return tuple(self._control(each, prefix + each.name, (*path, each.name), around) for each in inputs)
+        return tuple(
+            self._control(each, prefix + each.name, (*path, each.name), around, needed=needed and each.required)
+            for each in inputs
+        )
 
-    def _control(self, each: Input, name: str, path: Path, around: str) -> Control:
+    def _control(self, each: Input, name: str, path: Path, around: str, *, needed: bool) -> Control:
         label = f"{around}: {each.label}" if around else each.label
         errors = self._own(each, name, path, label)
         texts = self._entered.all(name)
         inner: tuple[Control, ...] = ()
         if each.kind == "group":
-            inner = self.group(each.inner, f"{name}.", path, label)
+            inner = self.group(each.inner, f"{name}.", path, label, needed=needed)
         elif each.kind == "rows":
             inner = tuple(
                 self._row(each, name, row, (*path, str(place)), f"{label} {place + 1}")
@@ -99,6 +106,7 @@ class _Making:
             text=self._entered.one(name),
             texts=texts,
             is_cleared=bool(self._entered.one(name + NONE)),
+            is_needed=needed,
             errors=errors,
             inner=inner,
         )

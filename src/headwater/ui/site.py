@@ -10,6 +10,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from headwater.errors import MalformedMessage
 from headwater.http.faults import BodyTooLarge, NothingHere, RequestFault
 from headwater.http.options import NOBODY, Caller, HttpOptions, authenticate
 from headwater.http.problems import problem_of
@@ -112,7 +113,7 @@ def entered_in(request: Request) -> Entered:
 
 
 async def posted_in(request: Request, limit_bytes: int) -> Entered:
-    """What a form says. Raises ``NotAForm`` or ``BodyTooLarge``."""
+    """What a form says. Raises ``NotAForm``, ``BodyTooLarge`` or ``MalformedMessage``."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise NotAForm(f"the content type must be {_FORM}")
     parts: list[bytes] = []
@@ -129,7 +130,7 @@ def _pairs(raw: bytes) -> list[tuple[str, str]]:
     try:
         return parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError as error:
-        raise NotAForm(f"what was sent cannot be read: {error}") from error
+        raise MalformedMessage(f"what was sent cannot be read: {error}") from error
 
 
 def link_to(base: str, path: str, pairs: Iterable[tuple[str, object]]) -> str:

@@ -65,6 +65,13 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     floor: int | UnsetType | None = UNSET
 
 
+class Parcel(msgspec.Struct, frozen=True, kw_only=True):
+    """What it is sent in."""
+
+    code: str
+    weight: int | None = None
+
+
 class EveryKind(Command, kw_only=True):
     """A field of every kind."""
 
@@ -93,6 +100,7 @@ class EveryKind(Command, kw_only=True):
     lines: list[Line] = []
     address: Address = Address()
     other: Address | None = None
+    parcel: Parcel | None = None
     anything: dict[str, int] | None = None
     either: int | str | None = None
     cleared: str | UnsetType | None = UNSET

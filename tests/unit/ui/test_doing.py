@@ -245,3 +245,15 @@ async def test_a_form_from_a_page_stays_about_what_the_page_showed(browser, runt
 
     assert from_page.tree.one(id="f-order_id").get("readonly") == "readonly"
     assert alone.tree.one(id="f-order_id").get("readonly") is None
+
+
+async def test_what_may_be_left_out_asks_for_nothing_inside(browser):
+    """The fields of a part that may be left out are not needed, as long as none is filled in."""
+    page = await browser.open("/ui/commands/every-kind")
+    form = page.form("task").fill(order_id="A-1", text="x", must="true", status="open", parcel__weight="3")
+    sent = await browser.send(form)
+    form.fill(parcel__weight="")
+
+    assert "required" not in page.tree.one(id="f-parcel-code").attributes
+    assert sent.tree.one(id="f-parcel-code-error").text == "is needed"
+    assert "Every kind: done." in (await browser.send(form)).text

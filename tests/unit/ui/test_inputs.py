@@ -31,6 +31,7 @@ _KINDS = {
     "lines": ("rows", {}),
     "address": ("group", {}),
     "other": ("group", {}),
+    "parcel": ("group", {}),
     "anything": ("json", {}),
     "either": ("text", {}),
     "cleared": ("text", {}),
