@@ -114,7 +114,7 @@ def file_facts(url: str) -> FileFacts:
 
 
 def file_checks(url: str) -> tuple[Check, ...]:
-    """SQLite's own check of its pages, then the schema with its triggers, then the tag index, both ways.
+    """SQLite's own check of its pages, then the schema with its triggers, then the indexes, both ways.
 
     Raises ``StoreError`` if the file cannot even be opened.
     """
@@ -130,6 +130,9 @@ def file_checks(url: str) -> tuple[Check, ...]:
                     _schema_faults,
                 ),
                 ("every event has a type", "SELECT count(*) FROM events", _type_faults),
+                ("no event id is stored twice", "SELECT count(*) FROM events", _repeated_ids),
+                ("every event is indexed by id and type", "SELECT position FROM indexed_up_to", _missing_events),
+                ("every index entry has its event", "SELECT count(*) FROM event_ids", _extra_entries),
                 ("every tag of an event is indexed", "SELECT count(*) FROM events", _missing_tags),
                 ("every index entry is a tag of its event", "SELECT count(*) FROM event_tags", _extra_tags),
             )
@@ -181,6 +184,21 @@ def _objects(connection: Connection) -> dict[str, str]:
 def _type_faults(connection: Connection) -> Iterator[str]:
     for position, number in connection.execute(statement("events_without_type")):
         yield f"{position}: type number {number} has no name"
+
+
+def _repeated_ids(connection: Connection) -> Iterator[str]:
+    for position, event_id in connection.execute(statement("ids_stored_twice")):
+        yield f"{position}: another event has its id {event_id}"
+
+
+def _missing_events(connection: Connection) -> Iterator[str]:
+    for position, index in connection.execute(statement("events_missing_in_indexes")):
+        yield f"{position}: is not in the index by {index}"
+
+
+def _extra_entries(connection: Connection) -> Iterator[str]:
+    for position, index in connection.execute(statement("entries_without_event")):
+        yield f"{position}: the index by {index} has another event there"
 
 
 def _missing_tags(connection: Connection) -> Iterator[str]:

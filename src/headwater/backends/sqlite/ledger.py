@@ -1,4 +1,4 @@
-"""What the writer knows of the log, and how it places appends in it. Reads: plans.py, reading.py. Read next: writer.py.
+"""What the writer knows of the log, and how it places appends in it. Reads: late_indexes.py. Read next: writer.py.
 
 For each tag it has met lately and for every event type the ledger knows the last position, so most conditions are
 decided without SQL: nothing that matches can stand after ``after`` if a tag's last position does not. This holds
@@ -16,9 +16,11 @@ from time import perf_counter
 import msgspec
 
 from headwater.backends.sqlite.driver import Connection, Value
+from headwater.backends.sqlite.late_indexes import LateIndexes
 from headwater.backends.sqlite.plans import probe
 from headwater.backends.sqlite.reading import TAG_SEPARATOR
 from headwater.backends.sqlite.statements import statement
+from headwater.backends.sqlite.wal_room import WalRoom
 from headwater.errors import DuplicateEventId
 from headwater.event_store.protocol import (
     AppendCondition,
@@ -41,8 +43,9 @@ _ABSENT = (0, 0, 0)
 class Ledger:
     """The log as one writing connection sees it. Between ``begin`` and ``end`` a transaction is open."""
 
-    def __init__(self, connection: Connection, busy_timeout_seconds: float) -> None:
+    def __init__(self, connection: Connection, room: WalRoom, busy_timeout_seconds: float) -> None:
         self.connection = connection
+        self._room = room
         connection.set_wal_hook(self._note_pages)
         self.wal_pages = 0
         self._busy_milliseconds = int(busy_timeout_seconds * 1000)
@@ -61,6 +64,7 @@ class Ledger:
         self._event_tags: list[Value] = []
         self._new_tags: list[Value] = []
         self._first_unwritten = 1
+        self._late = LateIndexes(self._execute)
 
     # -- a transaction
 
@@ -83,6 +87,8 @@ class Ledger:
     def end(self) -> None:
         """Write what was placed, and commit it durably."""
         self.write()
+        self._late.fill(self.head)
+        self._room.ensure(self.wal_pages)
         self.committing = True
         started = perf_counter()
         self._execute("COMMIT")
@@ -105,6 +111,7 @@ class Ledger:
     def close(self) -> None:
         """Close the connection; an open transaction is undone."""
         self.connection.close(force=True)
+        self._room.close()
 
     def write(self) -> None:
         """Bring what was placed so far into the transaction, where SQL sees it."""
@@ -121,34 +128,23 @@ class Ledger:
     # -- appends
 
     def append(self, events: Sequence[NewEvent], condition: AppendCondition | None) -> Appended | Conflict:
-        """Place the events, unless the condition fails. Ids are trusted here; ``write`` fails on one that exists.
+        """Place the events, unless the condition fails. If just these are stored, give the first outcome again.
 
         Raises ``DuplicateEventId``.
         """
+        found = self._late.positions_of(events)
+        if found:  # its acknowledgement was lost
+            first = found[0]
+            if found != list(range(first, first + len(events))):
+                raise DuplicateEventId(
+                    "an event id is stored already, in another append", remedy="give new events new ids"
+                )
+            return Appended(first, found[-1], replayed=True)
         if condition is not None and condition.after < self.head:
             position = self._last_match(condition.fail_if, condition.after)
             if position > condition.after:
-                return self.repeat_of(events) or Conflict(position)
+                return Conflict(position)
         return self._place(events)
-
-    def append_warily(self, events: Sequence[NewEvent], condition: AppendCondition | None) -> Appended | Conflict:
-        """The same for a batch in which some id exists already: look before placing.
-
-        Raises ``DuplicateEventId``.
-        """
-        self.write()
-        return self.repeat_of(events) or self.append(events, condition)
-
-    def repeat_of(self, events: Sequence[NewEvent]) -> Appended | None:
-        """The first outcome, if exactly these events are stored already: its acknowledgement was lost."""
-        self.write()
-        found = self._positions_of(events)
-        if not found:
-            return None
-        first = found[0]
-        if found != list(range(first, first + len(events))):
-            raise DuplicateEventId("an event id is stored already, in another append", remedy="give new events new ids")
-        return Appended(first, found[-1], replayed=True)
 
     def copy(self, events: Sequence[RecordedEvent]) -> int:
         """Place events of another log as they stand there, times included; return the head.
@@ -156,9 +152,9 @@ class Ledger:
         Raises ``OtherHistory``, ``InvalidAppend``, ``DuplicateEventId``.
         """
         check_goes_on(events, self.head)
-        self.write()
-        if self._positions_of(events):
+        if self._late.positions_of(events):
             raise twice()
+        self.write()
         unknown = {tag for event in events for tag in event.tags if tag not in self.tags}
         if unknown:
             self.learn_tags(list(unknown))
@@ -168,11 +164,6 @@ class Ledger:
             self.write()
         self._now = now
         return self.head
-
-    def _positions_of(self, events: Sequence[NewEvent] | Sequence[RecordedEvent]) -> list[int]:
-        """Where events with these ids stand, as far as they do; only what was written is looked at."""
-        ids = msgspec.json.encode([event.id.hex for event in events]).decode()
-        return [row[0] for row in self._execute(statement("positions_of_ids"), (ids,)).fetchall()]
 
     def save_snapshot(self, key: str, snapshot: Snapshot) -> None:
         """Replace the snapshot of that key."""
@@ -234,6 +225,7 @@ class Ledger:
     def _place(self, events: Sequence[NewEvent] | Sequence[RecordedEvent]) -> Appended:
         first = position = self.head + 1
         known, types = self.tags, self._types
+        self._late.placed(events, position)
         for event in events:
             kind = types.get(event.type) or self._new_type(event.type)
             kind[1] = position
@@ -285,10 +277,14 @@ class Ledger:
     def _catch_up(self) -> None:
         """Another connection wrote, or this is the first transaction: read what is new, or start afresh."""
         head = self._execute(statement("read_head")).fetchall()[0][0]
+        not_indexed = self._late.load()
         self._last_tag_id = self._execute(statement("last_tag_id")).fetchall()[0][0]
         types = self._execute(statement("load_types")).fetchall()
         self._types = {name: [type_id, position] for name, type_id, position in types}
         self._type_ids = {name: type_id for name, type_id, _ in types}
+        names = {type_id: name for name, type_id, _ in types}
+        for position, type_id in not_indexed:
+            self._types[names[type_id]][1] = position
         if self._version < 0 or head - self.head > _NEWS_READ:
             self.tags.clear()
         else:

@@ -24,12 +24,13 @@ from headwater.backends.sqlite.errors import store_error
 from headwater.backends.sqlite.ledger import Ledger
 from headwater.backends.sqlite.pace import Pace
 from headwater.backends.sqlite.schema import Schema, prepare
+from headwater.backends.sqlite.wal_room import WalRoom
 from headwater.clock import Clock
 from headwater.errors import DuplicateEventId, InvalidAppend, OtherHistory, StoreError, StoreIOError
 from headwater.event_store.group_commit import GroupCommit
 from headwater.event_store.protocol import AppendCondition, NewEvent, RecordedEvent, Snapshot
 
-EVENT_LOG_SCHEMA = Schema("event_log", EVENT_LOG, 1)
+EVENT_LOG_SCHEMA = Schema("event_log", EVENT_LOG, 2)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _BYTES_HERE = 256 << 10
@@ -130,7 +131,8 @@ class Writer:
         try:
             ledger = self.ledger or self._open(migrate=False)
             self.ledger = ledger
-            outcomes = self._commit(ledger, works, patient=patient)
+            ledger.be_patient(patient)
+            outcomes = _in_one_transaction(ledger, works, self._now_us())
         except apsw.BusyError:  # the connection is well
             self._abandon()
             raise
@@ -142,14 +144,6 @@ class Writer:
         if self._checkpoints.committed(ledger.connection, ledger.wal_pages) and not patient:
             self._commits.wake_writer()
         return outcomes
-
-    def _commit(self, ledger: Ledger, works: Sequence[Work], *, patient: bool) -> Sequence[object]:
-        ledger.be_patient(patient)
-        try:
-            return _in_one_transaction(ledger, works, self._now_us(), warily=False)
-        except apsw.ConstraintError:  # an id exists: once more from the start, looking before placing
-            ledger.abandon()
-            return _in_one_transaction(ledger, works, self._now_us(), warily=True)
 
     def _abandon(self) -> None:
         try:
@@ -177,7 +171,7 @@ class Writer:
         except BaseException:
             connection.close(force=True)
             raise
-        return Ledger(connection, self._file.busy_timeout_seconds)
+        return Ledger(connection, WalRoom(self._file.path), self._file.busy_timeout_seconds)
 
     def _drop(self) -> None:
         ledger, self.ledger = self.ledger, None
@@ -188,12 +182,12 @@ class Writer:
         return (self._clock.now() - _EPOCH) // _MICROSECOND
 
 
-def _in_one_transaction(ledger: Ledger, works: Sequence[Work], now_us: int, *, warily: bool) -> Sequence[object]:
+def _in_one_transaction(ledger: Ledger, works: Sequence[Work], now_us: int) -> Sequence[object]:
     ledger.begin(now_us)
     unknown = {tag for work in works if type(work) is tuple for tag in work[2] if tag not in ledger.tags}
     if unknown:
         ledger.learn_tags(list(unknown))
-    append = ledger.append_warily if warily else ledger.append
+    append = ledger.append
     outcomes: list[object] = []
     for work in works:
         if isinstance(work, SaveSnapshot):

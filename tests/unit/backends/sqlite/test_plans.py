@@ -32,6 +32,7 @@ MANY_ITEMS = EventQuery(tuple(QueryItem(tags=(f"t{number}",)) for number in rang
 def connection():
     opened = apsw.Connection(":memory:")
     opened.execute(statement("event_log_001"))
+    opened.execute(statement("event_log_002"))
     yield opened
     opened.close()
 

@@ -1,2 +1,2 @@
--- All event types and where each was seen last.
-SELECT types.name, types.id, coalesce((SELECT max(position) FROM events WHERE events.type = types.id), 0) FROM types
+-- All event types and where the index saw each last.
+SELECT name, id, coalesce((SELECT max(position) FROM event_types WHERE event_types.type = types.id), 0) FROM types
