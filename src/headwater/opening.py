@@ -64,8 +64,8 @@ async def open_runtime(
         stack.push_async_callback(past.close)
         runtime = Runtime(app, events, rows, clock, executor, asker, past, follower, progress)
         services[Runtime] = runtime
-        await follower.prepare()
         stack.push_async_callback(follower.stop)
+        await follower.prepare()
         stack.push_async_callback(asker.close)
         await (follower.start(stand_in=follow == "if-needed") if follow else follower.watch())
         yield runtime

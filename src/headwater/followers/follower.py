@@ -96,7 +96,12 @@ class Follower:
     # -- the life of a follower
 
     async def prepare(self) -> None:
-        """Make room for the rows, find out where everybody stands. Raises ``ContractChanged``, ``StoreError``."""
+        """Make room for the rows, find out where everybody stands. Raises ``ContractChanged``, ``StoreError``.
+
+        Whoever follows another version hears of this process first, so that it does not take these rows for left over.
+        """
+        with suppress(StoreReadOnly):  # it only reads what others have made
+            await self._announce()
         await self._rows.prepare([table for consumer in self._consumers.values() for table in consumer.tables])
         is_other = await self._runner.identify()
         fleet = await self._rows.fleet()
@@ -216,8 +221,7 @@ class Follower:
         """Announce this process as a worker on these consumers, and take what it should have."""
         self._worker = msgspec.structs.replace(self._worker, versions=dict(versions), follows=not stand_in)
         self._shared = versions
-        await self._rows.announce(self._worker, self._lease_seconds)
-        self._is_announced = True
+        await self._announce()
         await self._reconcile()
         self._sharing = [asyncio.create_task(self._renew()), asyncio.create_task(self._keep_sharing())]
         if self._watching is None:
@@ -229,6 +233,10 @@ class Follower:
         self._shared = {}
         if self._is_announced:
             await self._leave()
+
+    async def _announce(self) -> None:
+        await self._rows.announce(self._worker, self._lease_seconds)
+        self._is_announced = True
 
     async def _leave(self) -> None:
         self._is_announced = False
@@ -245,8 +253,7 @@ class Follower:
         while True:
             await asyncio.sleep(self._lease_seconds / _RENEWALS)
             try:
-                await self._rows.announce(self._worker, self._lease_seconds)
-                self._is_announced = True
+                await self._announce()
             except (StoreClosed, StoreReadOnly):
                 return
             except StoreError as error:

@@ -14,7 +14,16 @@ from headwater.followers.groups import Member
 from headwater.followers.progress import Progress
 from headwater.followers.serving import Serve, Serving
 from headwater.followers.worker import is_gone
-from headwater.read_store.checkpoints import NOBODY, Checkpoint, Fleet, Share, overall, ranges_of, served
+from headwater.read_store.checkpoints import (
+    NOBODY,
+    Checkpoint,
+    Fleet,
+    Share,
+    is_known_elsewhere,
+    overall,
+    ranges_of,
+    served,
+)
 from headwater.read_store.protocol import Changes
 
 _WORST_FIRST: tuple[State, ...] = ("failed", "retrying", "catching-up", "live")
@@ -146,11 +155,8 @@ class Standing:
 
     def is_alone_in_version(self, name: str) -> bool:
         """Whether no other process was seen that knows the consumer in another version."""
-        version = self.versions[name]
-        return not any(
-            worker.is_live and worker.versions.get(name, version) != version and not is_gone(worker)
-            for worker in self.fleet.workers
-        )
+        here = (worker for worker in self.fleet.workers if not is_gone(worker))
+        return not is_known_elsewhere(here, name, self.versions[name])
 
     def status(self, name: str, head: int, parked: int = 0) -> ProjectionStatus:
         """How far it is from the head, and how it goes: as badly as its worst part."""

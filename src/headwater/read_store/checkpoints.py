@@ -223,9 +223,19 @@ def standing(ranges: Mapping[str, Sequence[Checkpoint]]) -> dict[str, Checkpoint
     return {name: overall(checkpoints) for name, checkpoints in ranges.items()}
 
 
+def workers_of(rows: Iterable[Sequence[Any]]) -> tuple[Worker, ...]:
+    """Rows of workers as what they mean."""
+    return tuple(map(_worker, rows))
+
+
+def is_known_elsewhere(workers: Iterable[Worker], projection: str, version: int) -> bool:
+    """Whether a live worker knows the projection in another version, so that the rows of that one stay."""
+    return any(worker.is_live and worker.versions.get(projection, version) != version for worker in workers)
+
+
 def fleet_of(workers: Iterable[Sequence[Any]], ranges: Iterable[Sequence[Any]], paused: Iterable[str] = ()) -> Fleet:
     """Rows of a database's tables, in the order of its columns, as what they mean."""
-    return Fleet(tuple(map(_worker, workers)), shares_of(ranges), frozenset(paused))
+    return Fleet(workers_of(workers), shares_of(ranges), frozenset(paused))
 
 
 def shares_of(rows: Iterable[Sequence[Any]]) -> tuple[Share, ...]:

@@ -167,7 +167,10 @@ class ReadStore(RowSource, Protocol):
         ...
 
     async def retire(self, projection: str) -> None:
-        """Drop what is left of its other versions. Raises ``StoreBusy`` while somebody streams from that."""
+        """Drop what is left of its other versions, unless a live worker has announced that it knows one of them.
+
+        Raises ``StoreBusy`` while somebody streams from that.
+        """
         ...
 
     def table_of(self, model: type[ReadModel]) -> Table:

@@ -17,10 +17,12 @@ from headwater.read_store.checkpoints import (
     Share,
     Worker,
     anew,
+    is_known_elsewhere,
     range_facts,
     regranted,
     shares_of,
     worker_facts,
+    workers_of,
 )
 
 
@@ -51,6 +53,13 @@ class RowLeasing:
             for each in made:
                 await self.add(connection, Share(projection, version, each))
         return made
+
+    async def is_known_elsewhere(self, connection: Connection, projection: str, version: int) -> bool:
+        """Whether another version has a live worker; nobody announces itself until the end of the transaction."""
+        await connection.execute(self._statements["lock_checkpoints"])  # first, as in `leave`
+        await connection.execute(self._statements["lock_workers"])
+        workers = workers_of(map(tuple, await connection.fetch(self._statements["load_workers"])))
+        return is_known_elsewhere(workers, projection, version)
 
     async def locked(self, connection: Connection, projection: str, version: int) -> list[Checkpoint]:
         """All ranges of a version; nobody else moves or rearranges any until the end of the transaction."""

@@ -198,6 +198,8 @@ class RowWriter:
                 if not await self._others(connection, projection, version):
                     return
             async with self._locked() as connection:
+                if await self._leasing.is_known_elsewhere(connection, projection, version):
+                    return
                 await connection.execute(self._statements["remove_other_checkpoints"], projection, version)
                 await self._parking.retire(connection, projection, version)
                 await connection.execute(self._statements["limit_lock_wait"])

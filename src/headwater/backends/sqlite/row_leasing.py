@@ -16,10 +16,12 @@ from headwater.read_store.checkpoints import (
     Share,
     Worker,
     anew,
+    is_known_elsewhere,
     range_facts,
     regranted,
     shares_of,
     worker_facts,
+    workers_of,
 )
 
 
@@ -33,6 +35,12 @@ def leave(connection: Connection, worker: str) -> None:
     """See ``ReadStore.leave``."""
     connection.execute(statement("release_ranges"), (worker,))
     connection.execute(statement("remove_worker"), (worker,))
+
+
+def has_other_worker(connection: Connection, projection: str, version: int) -> bool:
+    """Whether another version of the projection has a live worker."""
+    workers = workers_of(connection.execute(statement("load_workers")).fetchall())
+    return is_known_elsewhere(workers, projection, version)
 
 
 def regrant(connection: Connection, wanted: Regrant) -> tuple[Checkpoint, ...] | None:

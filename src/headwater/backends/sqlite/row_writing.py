@@ -94,6 +94,8 @@ class RowWriter:
         """See ``ReadStore.retire``."""
         key = (projection, self._versions[projection])
         with self._transaction() as connection:
+            if row_leasing.has_other_worker(connection, *key):
+                return
             for (name,) in connection.execute(statement("load_other_tables"), key).fetchall():
                 connection.execute(dropping(name))
             connection.execute(statement("remove_other_tables"), key)
