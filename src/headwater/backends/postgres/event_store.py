@@ -23,6 +23,7 @@ from headwater.clock import Clock, SystemClock
 from headwater.errors import InvalidAppend, StoreIOError
 from headwater.event_store.checking import check_reading, checked
 from headwater.event_store.group_commit import GroupCommit, closed
+from headwater.event_store.prompt import Tell
 from headwater.event_store.protocol import (
     ALL,
     AppendCondition,
@@ -87,17 +88,14 @@ class PostgresEventStore:
 
     async def append(self, events: Sequence[NewEvent], condition: AppendCondition | None = None) -> Appended | Conflict:
         """See ``EventStore.append``."""
-        events = checked(events, condition)
-        size = 0
-        for event in events:
-            size += len(event.data) + len(event.metadata)
-            for tag in event.tags:
-                if len(tag) > _SURELY_SHORT:
-                    _refuse_long("tag", tag)
-            if len(event.type) > _SURELY_SHORT:
-                _refuse_long("event type", event.type)
-        outcome: Appended | Conflict = await self._commits.submit((events, condition), size)
+        work, size = _request(events, condition)
+        outcome: Appended | Conflict = await self._commits.submit(work, size)
         return outcome
+
+    def begin_append(self, events: Sequence[NewEvent], condition: AppendCondition | None, tell: Tell) -> bool:
+        """See ``PromptAppender.begin_append``."""
+        work, size = _request(events, condition)
+        return self._commits.begin(work, size, tell)
 
     async def read(
         self, query: EventQuery = ALL, *, after: int = 0, limit: int | None = None, backwards: bool = False
@@ -197,6 +195,20 @@ class PostgresEventStore:
         if asyncio.get_running_loop() is self._home:
             return await work
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._home))
+
+
+def _request(events: Sequence[NewEvent], condition: AppendCondition | None) -> tuple[Append, int]:
+    """An append as the writer takes it, and its payload in bytes."""
+    events = checked(events, condition)
+    size = 0
+    for event in events:
+        size += len(event.data) + len(event.metadata)
+        for tag in event.tags:
+            if len(tag) > _SURELY_SHORT:
+                _refuse_long("tag", tag)
+        if len(event.type) > _SURELY_SHORT:
+            _refuse_long("event type", event.type)
+    return (events, condition), size
 
 
 def _refuse_long(what: str, name: str) -> None:

@@ -12,10 +12,14 @@ from headwater.event_store.prompt import PromptAppender
 from headwater.event_store.protocol import AppendCondition, Appended, Conflict, EventQuery, NewEvent
 
 
-@pytest.fixture(params=["auto", "thread"])
+@pytest.fixture(params=["loop", "thread", "server"])
 async def store(request, tmp_path):
-    """A log whose appends are committed on the loop, or by the writer's thread."""
-    async with open_store(f"sqlite:///{tmp_path}/log.db?commits={request.param}") as opened:
+    """A log whose appends are committed on the loop, by the writer's thread, or by PostgreSQL."""
+    if request.param == "server":
+        url = request.getfixturevalue("postgres_url")
+    else:
+        url = f"sqlite:///{tmp_path}/log.db?commits={'auto' if request.param == 'loop' else 'thread'}"
+    async with open_store(url) as opened:
         assert isinstance(opened, PromptAppender)
         yield opened
 
