@@ -66,7 +66,9 @@ class Writer:
     async def _send_off(self, batch: list[Pending[Append]]) -> None:
         for part in _parts(batch):
             lane = await self._free_lane(len(part))
-            self._flying.add(asyncio.create_task(self._fly(lane, part), name="headwater append"))
+            flying = asyncio.create_task(self._fly(lane, part), name="headwater append")
+            self._flying.add(flying)
+            flying.add_done_callback(self._flying.discard)
 
     async def _free_lane(self, requests: int) -> _Lane:
         """A lane of its own for a part: beside another only if the part is large and there is a connection for it."""
@@ -91,8 +93,9 @@ class Writer:
         return True
 
     async def _landing(self) -> None:
-        """Wait until a part is done."""
-        _, self._flying = await asyncio.wait(self._flying, return_when=asyncio.FIRST_COMPLETED)
+        """Wait until a part is done, if one is under way still."""
+        if self._flying:
+            await asyncio.wait(self._flying, return_when=asyncio.FIRST_COMPLETED)
 
     async def _fly(self, lane: _Lane, part: list[Pending[Append]]) -> None:
         try:

@@ -173,6 +173,19 @@ async def test_a_large_batch_goes_in_parts(store):
     assert set(outcomes) - set(made) == {Conflict(seats[0])}
 
 
+async def test_parts_that_are_done_are_forgotten_while_more_come(store):
+    """The writer remembers what is under way, and not all that ever was."""
+
+    async def client():
+        for _ in range(20):
+            await store.append([event("x")])
+
+    await asyncio.gather(*(client() for _ in range(256)))
+    assert await store.head() == 256 * 20
+    await asyncio.sleep(0)
+    assert not store._writer._flying
+
+
 async def test_many_appends_need_no_second_connection(store, postgres_server, postgres_url):
     """Where the server takes no more of them, they go one part after another."""
     await store.append([event("x")])
