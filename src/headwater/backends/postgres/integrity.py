@@ -6,7 +6,7 @@ Reads: connection.py, schema.py. Read next: headwater/integration/verify.py (wha
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -30,6 +30,7 @@ _CHECKS = (
     ("every index entry is a tag of its event", "tags_only_in_index", "the index says {}, the event does not"),
 )
 _FUNCTION = re.compile(r"CREATE (?:OR REPLACE )?FUNCTION (\w+).*?\$\$(.*?)\$\$", re.DOTALL)
+_COPY = re.compile(r"pg_get_functiondef\('(\w+)'::regproc\).*?'FUNCTION (\w+)\('", re.DOTALL)
 _TRIGGER = re.compile(r"CREATE TRIGGER (\w+)")
 
 
@@ -109,9 +110,8 @@ async def _checked(connection: Connection, log: PostgresLog, name: str, sql: str
 
 async def _schema_check(connection: Connection, schema: str) -> Check:
     """What stands otherwise than the migrations say: somebody may have gone round what keeps events immutable."""
-    migrations = "\n".join(
-        statement(f"{EVENT_LOG_SCHEMA.name}_{version:03}") for version in range(1, EVENT_LOG_SCHEMA.version + 1)
-    )
+    versions = range(1, EVENT_LOG_SCHEMA.version + 1)
+    migrations = [statement(f"{EVENT_LOG_SCHEMA.name}_{version:03}") for version in versions]
     functions = {row[0]: row[1] for row in await connection.fetch(statement("load_functions"), schema)}
     triggers = {row[0]: row[1] for row in await connection.fetch(statement("load_triggers"), schema)}
     faults = [*_function_faults(migrations, functions), *_trigger_faults(migrations, triggers)]
@@ -121,8 +121,11 @@ async def _schema_check(connection: Connection, schema: str) -> Check:
     return checked(name, len(functions) + len(triggers), faults)
 
 
-def _function_faults(migrations: str, found: Mapping[str, str]) -> Iterator[str]:
-    expected = dict(_FUNCTION.findall(migrations))  # the last migration's word counts
+def _function_faults(migrations: Sequence[str], found: Mapping[str, str]) -> Iterator[str]:
+    expected: dict[str, str] = {}
+    for migration in migrations:  # the last one's word counts; what it copies under another name goes on as it was
+        expected |= {copy: expected[name] for name, copy in _COPY.findall(migration)}
+        expected |= dict(_FUNCTION.findall(migration))
     for name in sorted(expected.keys() | found.keys()):
         if name not in found:
             yield f"function {name} is missing"
@@ -132,8 +135,8 @@ def _function_faults(migrations: str, found: Mapping[str, str]) -> Iterator[str]
             yield f"function {name} was changed"
 
 
-def _trigger_faults(migrations: str, found: Mapping[str, bool]) -> Iterator[str]:
-    for name in _TRIGGER.findall(migrations):
+def _trigger_faults(migrations: Sequence[str], found: Mapping[str, bool]) -> Iterator[str]:
+    for name in _TRIGGER.findall("\n".join(migrations)):
         if name not in found:
             yield f"trigger {name} is missing"
         elif not found[name]:
