@@ -58,4 +58,4 @@ def _cleaned(value: Any) -> Any:
         return "".join(value.split()) or "AAAA"
     if isinstance(value, dict):
         return {key: _cleaned(inner) for key, inner in value.items()}
-    return [_cleaned(each) for each in value] if isinstance(value, list) else value
+    return [_cleaned(each) for each in value] if isinstance(value, list | tuple) else value

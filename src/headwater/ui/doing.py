@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
-from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.requests import Request
@@ -32,10 +31,9 @@ from headwater.ui.controls import form_of
 from headwater.ui.entered import Entered, entered_of, values_of
 from headwater.ui.inputs import Input
 from headwater.ui.offered import offers_of, text_of_key
-from headwater.ui.site import Site, entered_in, link_to, position_of, posted_in, problem_text
+from headwater.ui.site import Place, Site, entered_in, link_to, position_of, posted_in, problem_text
 from headwater.ui.sitemap import Task
 
-_PLACE = re.compile(r"queries/([a-z0-9-]+)(?:\?(.*))?")
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _OWN = ("_token", "_key", "_expect", "_from", "_add", "_remove")
 _STALE = "This form was open for too long, or was not made for you. Nothing was done; send it again."
@@ -149,28 +147,26 @@ class _Doing:
 
     def _lead_on(self, command: Command, receipt: Receipt, place: str) -> Response:
         """To where the form came from, else to the page of what it was about, else to the start."""
-        keys = {field: text_of_key(getattr(command, field)) for field in self._task.keys}
-        path, pairs = self._place(place)
-        if path is None:
-            detail = self._site.map.detail_of(keys) if keys else None
-            if detail is not None:
-                path, pairs = f"queries/{detail.name}", [(name, keys[field]) for field, name in detail.keys.items()]
         told = [("_done", self._task.name), ("_position", str(receipt.position))]
         told += [("_replayed", "1")] if receipt.replayed else []
-        return RedirectResponse(link_to(self._base, path or "", [*pairs, *told]), 303, {"cache-control": "no-store"})
+        about, back = self._about(command), self._site.place(place)
+        if about is not None and back is not None and back != about:
+            told.append(("_about", link_to("", *about).lstrip("/")))
+        path, pairs = back or about or ("", [])
+        return RedirectResponse(link_to(self._base, path, [*pairs, *told]), 303, {"cache-control": "no-store"})
+
+    def _about(self, command: Command) -> Place | None:
+        """The page of what a command was about, if there is one."""
+        keys = {field: text_of_key(getattr(command, field)) for field in self._task.keys}
+        detail = self._site.map.detail_of(keys) if keys else None
+        if detail is None:
+            return None
+        return f"queries/{detail.name}", [(name, keys[field]) for field, name in detail.keys.items()]
 
     def _inputs(self, terms: _Terms) -> list[Input]:
         """The inputs; what the form is about stays as it is, if the form was made where that was to be seen."""
         about = set(self._task.keys.values()) if terms.expect else set[str]()
         return [locked(each) if each.name in about else each for each in self._task.inputs]
-
-    def _place(self, place: str) -> tuple[str | None, list[tuple[str, str]]]:
-        """A page of ours, if the text names one: nobody is led anywhere else."""
-        found = _PLACE.fullmatch(place)
-        if found is None or found[1] not in self._site.map.listings:
-            return None, []
-        pairs = [pair for pair in parse_qsl(found[2] or "") if not pair[0].startswith("_")]
-        return f"queries/{found[1]}", pairs
 
     def _form(
         self,
@@ -184,7 +180,7 @@ class _Doing:
         problem: HeadwaterError | None = None,
         conflict: ExpectationFailed | None = None,
     ) -> Response:
-        path, pairs = self._place(terms.place)
+        back = self._site.place(terms.place)
         tickets = self._site.tickets
         response = self._site.pages.page(
             self._request,
@@ -194,7 +190,7 @@ class _Doing:
             form=form_of(self._inputs(terms), entered, errors),
             token=tickets.token(self._session, self._caller.actor),
             terms=terms,
-            back=None if path is None else link_to(self._base, path, pairs),
+            back=None if back is None else link_to(self._base, *back),
             message=message,
             reason=reason,
             refusal=problem_text(problem) if problem else None,

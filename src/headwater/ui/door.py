@@ -54,7 +54,8 @@ class TaskUi(UiOptions, frozen=True, kw_only=True):
 async def start_page(site: Site, request: Request) -> Response:
     """What there is to see and to do."""
     await site.caller(request)
-    return site.pages.page(request, "start.html", site=site.map, notice=site.notice(entered_in(request)))
+    notice = site.notice(request.scope.get("root_path", ""), entered_in(request))
+    return site.pages.page(request, "start.html", site=site.map, notice=notice)
 
 
 async def _static(site: Site, request: Request) -> Response:

@@ -18,7 +18,7 @@ from msgspec import UNSET
 from headwater.errors import FieldError
 from headwater.foreign import encode_foreign
 from headwater.plain import is_object, pointer
-from headwater.ui.inputs import Input
+from headwater.ui.inputs import Input, fields_of
 
 NONE = "~none"
 """Ends the name of the box that says: no value, where an empty input says nothing."""
@@ -188,11 +188,10 @@ def _texts(each: Input, name: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _plain(value: Any) -> Mapping[str, Any]:
-    """A struct's own values by their names in JSON."""
-    if isinstance(value, msgspec.Struct):
-        listed = msgspec.structs.fields(value)
-        return {field.encode_name: getattr(value, field.name) for field in listed}
-    return value if is_object(value) else {}
+    """The values of a struct or dataclass by their names in JSON."""
+    if is_object(value):
+        return value
+    return {} if value is UNSET else {each.encode_name: getattr(value, each.name) for each in fields_of(type(value))}
 
 
 def text_of(each: Input, value: Any) -> str:

@@ -5,11 +5,12 @@ What a browser can check by itself (lengths, bounds, patterns) it is told; the d
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Literal, TypeAlias, get_args, get_origin
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args, get_origin
 from uuid import UUID
 
 import msgspec
@@ -22,6 +23,7 @@ from headwater.annotations import (
     is_collection,
     is_fixed_tuple,
     is_optional,
+    members,
     options,
     peel,
 )
@@ -73,6 +75,41 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
     zone: str = ""
 
 
+class Field(NamedTuple):
+    """A field of a struct or dataclass: both names, its type, and its default (``UNSET`` for none)."""
+
+    name: str
+    encode_name: str
+    type: Any
+    required: bool
+    default: Any
+
+
+def fields_of(cls: Any) -> list[Field]:
+    """The fields of a struct or dataclass, in order."""
+    found: Iterable[Any] = (
+        msgspec.structs.fields(cls) if is_below(class_of(cls), msgspec.Struct) else _plain_fields(cls)
+    )
+    return [
+        Field(each.name, each.encode_name, each.type, each.required, _default_of(each.default, each.default_factory))
+        for each in found
+    ]
+
+
+def _plain_fields(cls: Any) -> Iterator[msgspec.structs.FieldInfo]:
+    hints = dict(members(cls))
+    for each in dataclasses.fields(cls):
+        default = NODEFAULT if each.default is dataclasses.MISSING else each.default
+        factory = NODEFAULT if each.default_factory is dataclasses.MISSING else each.default_factory
+        yield msgspec.structs.FieldInfo(each.name, each.name, hints[each.name], default, factory)
+
+
+def _default_of(default: Any, factory: Any) -> Any:
+    if factory is not NODEFAULT:
+        return factory()
+    return UNSET if default is NODEFAULT else default
+
+
 def inputs_of(cls: type[Any], labels: Labels, *, asking: bool = False, zoned: bool = True) -> tuple[Input, ...]:
     """The inputs of a message class in the order of its fields. ``asking`` is for queries.
 
@@ -89,13 +126,10 @@ class _Reader:
         self._zoned = zoned
 
     def of(self, cls: Any, depth: int) -> tuple[Input, ...]:
-        return tuple(self._input(field, depth) for field in msgspec.structs.fields(cls))
+        return tuple(self._input(field, depth) for field in fields_of(cls))
 
-    def _input(self, field: msgspec.structs.FieldInfo, depth: int) -> Input:
-        hint: Any = field.type
-        default: Any = UNSET if field.default is NODEFAULT else field.default
-        if field.default_factory is not NODEFAULT:
-            default = field.default_factory()
+    def _input(self, field: Field, depth: int) -> Input:
+        hint = field.type
         marks = [mark for mark in _marks(hint) if isinstance(mark, Meta)]
         found = self._shape(field.encode_name, hint, marks, depth, has_default=not field.required)
         told = next((mark.description for mark in marks if mark.description), "")
@@ -106,7 +140,7 @@ class _Reader:
             required=field.required,
             nullable=is_optional(hint),
             clearable=is_optional(hint) and _may_be_unset(hint),
-            default=default,
+            default=field.default,
         )
 
     def _shape(self, name: str, hint: Any, marks: list[Meta], depth: int, *, has_default: bool) -> Input:
@@ -125,7 +159,7 @@ class _Reader:
             return _chosen(name, bare)
         if is_collection(bare):
             return self._listed(name, bare, depth)
-        if is_below(own, msgspec.Struct) and depth < _DEEPEST and not _is_tagged(own):
+        if _is_group(own) and depth < _DEEPEST:
             return Input(name=name, label="", kind="group", inner=self.of(bare, depth + 1))
         return self._scalar(name, own, marks)
 
@@ -180,9 +214,14 @@ def _chosen(name: str, bare: Any) -> Input:
     return Input(name=name, label="", kind="select", choices=tuple((text, text) for text in values), values=values)
 
 
-def _is_tagged(own: Any) -> bool:
-    """Whether a struct says in its JSON which one it is, so that there may be others in its place."""
-    return own.__struct_config__.tag is not None
+def _is_group(own: Any) -> bool:
+    """Whether a class can be filled in field by field: a dataclass, or a struct that does not say which one it is.
+
+    In the place of one that does say so, there may be others.
+    """
+    if is_below(own, msgspec.Struct):
+        return own.__struct_config__.tag is None
+    return dataclasses.is_dataclass(own)
 
 
 def _may_be_unset(hint: Any) -> bool:

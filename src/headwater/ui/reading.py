@@ -127,7 +127,7 @@ class _Reading:
             results=results_of(listing, answer.value, cells, labels, columns, asked) if answer and there else None,
             problem=problem_text(problem) if problem else None,
             first=asked.link(CURSOR),
-            notice=site.notice(asked.own),
+            notice=site.notice(asked.base, asked.own),
             late=problem_text(late) if late else None,
             catches_up=isinstance(late, ProjectionBehind),
             live=asked.changes(answer.position) if answer and asked.is_live else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
@@ -13,7 +14,7 @@ from starlette.responses import Response
 from headwater.errors import MalformedMessage
 from headwater.http.faults import BodyTooLarge, NothingHere, RequestFault
 from headwater.http.options import NOBODY, Caller, HttpOptions, authenticate
-from headwater.http.problems import problem_of
+from headwater.http.problems import Problem, problem_of
 from headwater.plain import is_object
 from headwater.runtime import Runtime
 from headwater.ui.cells import Cells
@@ -24,6 +25,10 @@ from headwater.ui.rendering import Pages
 from headwater.ui.sitemap import Listing, Sitemap, sitemap
 from headwater.ui.tickets import Tickets
 
+Place = tuple[str, list[tuple[str, str]]]
+"""A path below the UI, and its parameters."""
+
+_PLACE = re.compile(r"queries/([a-z0-9-]+)(?:\?(.*))?")
 _MOST_FIELDS = 5_000
 _LONGEST_POSITION = 18
 _FORM = "application/x-www-form-urlencoded"
@@ -38,11 +43,15 @@ class NotAForm(RequestFault):
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """What a command has just done: its title, the position of its receipt, whether it had been done before."""
+    """What a command has just done: its title, the position of its receipt, whether it had been done before.
+
+    ``href`` leads to what it was about, where that is another page.
+    """
 
     title: str
     position: int
     replayed: bool
+    href: str | None
 
 
 class Site:
@@ -76,18 +85,26 @@ class Site:
 
         return Cells(labels, link)
 
-    def notice(self, entered: Entered) -> Notice | None:
+    def notice(self, base: str, entered: Entered) -> Notice | None:
         """What the page is to say of a command that led here."""
         task, position = self.map.tasks.get(entered.one("_done")), position_of(entered.one("_position"))
         if task is None or position is None:
             return None
-        return Notice(task.title, position, replayed=bool(entered.one("_replayed")))
+        about = self.place(entered.one("_about"))
+        href = None if about is None else link_to(base, *about)
+        return Notice(task.title, position, replayed=bool(entered.one("_replayed")), href=href)
+
+    def place(self, text: str) -> Place | None:
+        """A page of ours, if the text names one: nobody is led anywhere else."""
+        found = _PLACE.fullmatch(text)
+        if found is None or found[1] not in self.map.listings:
+            return None
+        return f"queries/{found[1]}", [pair for pair in parse_qsl(found[2] or "") if not pair[0].startswith("_")]
 
     def problem(self, request: Request, error: Exception) -> Response:
         """The page of an error."""
         problem = problem_of(error)
-        told = problem_text(error)
-        response = self.pages.page(request, "problem.html", problem.status, problem=told)
+        response = self.pages.page(request, "problem.html", problem.status, problem=_words_of(problem))
         for name, value in problem.headers:
             response.headers[name.decode()] = value.decode()
         return response
@@ -95,7 +112,11 @@ class Site:
 
 def problem_text(error: Exception) -> dict[str, str]:
     """The words of an error, as the HTTP door says them: title, detail, remedy, code, status."""
-    found: Any = msgspec.json.decode(problem_of(error).body)
+    return _words_of(problem_of(error))
+
+
+def _words_of(problem: Problem) -> dict[str, str]:
+    found: Any = msgspec.json.decode(problem.body)
     told = found if is_object(found) else {}
     code = str(told.get("type", "")).rpartition(":")[2]
     words = {name: str(told.get(name, "")) for name in ("title", "detail", "remedy", "status")}

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 from contextlib import contextmanager
 
@@ -125,3 +127,15 @@ def test_pages_of_another_kind_are_refused(headwater):
 
     assert ended.code != 0
     assert "not a TaskUi" in ended.problem["detail"]
+
+
+def test_a_form_of_one_process_is_taken_by_any_other(project):
+    """Their tokens are made with the read store's key; twelve forms among three processes."""
+    with served(project, "--workers", "3") as (_, address):
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        for number in range(12):
+            with opener.open(f"{address}/ui/commands/add-task", timeout=30) as shown:
+                hidden = dict(re.findall(r'name="(_token|_key)" value="([^"]+)"', shown.read().decode()))
+            body = urllib.parse.urlencode({**hidden, "task_id": f"t{number}", "title": "x"}).encode()
+            with opener.open(f"{address}/ui/commands/add-task", body, timeout=30) as done:
+                assert "Add task</strong>: done" in done.read().decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -72,6 +73,15 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     weight: int | None = None
 
 
+@dataclass(frozen=True)
+class Contact:
+    """Whom to ask; a plain dataclass."""
+
+    name: str
+    phones: tuple[str, ...] = ()
+    born: date | None = field(default=None)
+
+
 class EveryKind(Command, kw_only=True):
     """A field of every kind."""
 
@@ -101,6 +111,8 @@ class EveryKind(Command, kw_only=True):
     address: Address = Address()
     other: Address | None = None
     parcel: Parcel | None = None
+    contact: Contact = Contact("nobody")
+    contacts: list[Contact] = []
     anything: dict[str, int] | None = None
     either: int | str | None = None
     cleared: str | UnsetType | None = UNSET

@@ -114,6 +114,7 @@ async def test_after_a_task_the_browser_is_back_where_it_began(browser, runtime)
     page = await browser.send(form)
 
     assert page.url.startswith("http://shop/ui/queries/find-orders?status=placed&_done=place-order")
+    assert page.link("Show it") == "http://shop/ui/queries/get-order?order_id=B-1"
     assert [row[0] for row in page.rows()] == ["A-1", "B-1"]
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from msgspec import UNSET
-from tests.unit.ui.shop import Address, Colour, EveryKind, FindOrders, Line, app
+from tests.unit.ui.shop import Address, Colour, Contact, EveryKind, FindOrders, Line, app
 
 from headwater.ui.controls import form_of
 from headwater.ui.entered import Entered, entered_of, values_of
@@ -46,6 +46,11 @@ _READ = {
     "address": ([("address.floor~none", "1")], Address(floor=None)),
     "other": ([("other.street", ""), ("other.floor", "")], None),
     "other filled in": ([("other.street", "Elm"), ("other.floor", "2")], Address(street="Elm", floor=2)),
+    "contact": (
+        [("contact.name", "Ada"), ("contact.phones", "1"), ("contact.phones", "2")],
+        Contact("Ada", ("1", "2")),
+    ),
+    "contacts": ([("contacts", "0"), ("contacts.0.name", "Ada")], [Contact("Ada")]),
     "anything": ([("anything", '{"a": 1}')], {"a": 1}),
     "cleared": ([("cleared", "")], UNSET),
     "cleared box": ([("cleared", "x"), ("cleared~none", "1")], None),

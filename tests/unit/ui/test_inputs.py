@@ -32,6 +32,8 @@ _KINDS = {
     "address": ("group", {}),
     "other": ("group", {}),
     "parcel": ("group", {}),
+    "contact": ("group", {}),
+    "contacts": ("rows", {}),
     "anything": ("json", {}),
     "either": ("text", {}),
     "cleared": ("text", {}),
