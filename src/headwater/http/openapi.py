@@ -1,6 +1,6 @@
 """The contract as OpenAPI 3.1: one path per command and query, schemas from the messages themselves.
 
-Reads: schemas.py, problems.py, examples.py. Read next: pages.py. Source: the OpenAPI Specification 3.1.
+Reads: schemas.py, responses.py, examples.py. Read next: pages.py. Source: the OpenAPI Specification 3.1.
 """
 
 from __future__ import annotations
@@ -10,30 +10,30 @@ from typing import Any
 
 import msgspec
 
-from headwater import errors
 from headwater.catalogue import Catalogue, spoken_name
 from headwater.errors import FieldError
 from headwater.http.examples import example_of
 from headwater.http.listings import answers_of, describe
-from headwater.http.problems import status_of, title_of
+from headwater.http.responses import (
+    ANSWER_HEADERS,
+    BODY_ERRORS,
+    COMMAND_ERRORS,
+    HEADERS,
+    QUERY_ERRORS,
+    RECEIPT_HEADERS,
+    UNCHANGED_HEADERS,
+    problems,
+    refer,
+)
+from headwater.limits import DEFAULT_LIMITS, Limits
 from headwater.messages import Command, Query, Receipt, contract_of
 from headwater.queries.asking import answer_type_of, is_declared, needs_no_handler
+from headwater.read_models import LARGEST_PAGE, PageRequest
 from headwater.schemas import schemas_of
 
 Json = dict[str, Any]
 _JSON = "application/json"
 _REF = "#/components/schemas/{name}"
-_COMMAND_ERRORS = (
-    errors.MalformedMessage,
-    errors.Forbidden,
-    errors.ConcurrencyError,
-    errors.ExpectationFailed,
-    errors.InvalidMessage,
-    errors.Refused,
-    errors.StoreError,
-    errors.StoreFull,
-)
-_QUERY_ERRORS = (errors.QueryError, errors.Forbidden, errors.InvalidMessage, errors.ProjectionBehind)
 
 
 class ProblemDocument(msgspec.Struct, omit_defaults=True):
@@ -49,10 +49,10 @@ class ProblemDocument(msgspec.Struct, omit_defaults=True):
     fields: dict[str, Any] | None = None
 
 
-def openapi_document(title: str, catalogue: Catalogue) -> Json:
-    """The whole document. ``title`` is the application's name."""
+def openapi_document(title: str, catalogue: Catalogue, limits: Limits = DEFAULT_LIMITS) -> Json:
+    """The whole document. ``title`` is the application's name; ``limits`` hold for queries without their own."""
     commands, queries = catalogue.commands, catalogue.queries
-    schemas = _Schemas(commands.values(), queries.values())
+    schemas = _Schemas(commands.values(), queries.values(), limits)
     paths = {f"/commands/{spoken_name(name)}": {"post": _command(cls, schemas)} for name, cls in commands.items()}
     paths |= {f"/queries/{spoken_name(name)}": _query(cls, schemas) for name, cls in queries.items()}
     return {
@@ -60,14 +60,14 @@ def openapi_document(title: str, catalogue: Catalogue) -> Json:
         "info": {"title": title, "version": "1", "description": "Commands change state, queries read it."},
         "servers": [{"url": "."}],
         "paths": paths,
-        "components": {"schemas": schemas.components, "headers": _HEADERS},
+        "components": {"schemas": schemas.components, "headers": HEADERS},
     }
 
 
 class _Schemas:
     """The JSON Schemas of all messages and answers, computed together so that shared types stand once."""
 
-    def __init__(self, commands: Iterable[type[Command]], queries: Iterable[type[Query[Any]]]) -> None:
+    def __init__(self, commands: Iterable[type[Command]], queries: Iterable[type[Query[Any]]], limits: Limits) -> None:
         asked = list(queries)
         self._others = {cls: answers_of(cls) for cls in asked if is_declared(cls)}
         others = [other for each in self._others.values() for other in each]
@@ -77,6 +77,8 @@ class _Schemas:
         self._schemas = {repr(kind): schema for kind, schema in zip(types, found, strict=True)}
         for cls in filter(needs_no_handler, asked):
             describe(cls, self.follow(self.of(cls)))
+        for cls in asked:
+            _bound_pages(cls, self.follow(self.of(cls)), (cls.__limits__ or limits).page_size)
 
     def of(self, wanted: Any) -> Json:
         """The schema of a type, as a reference where it has a name."""
@@ -96,6 +98,13 @@ class _Schemas:
         return named
 
 
+def _bound_pages(cls: type[Query[Any]], schema: Json, most: int | None) -> None:
+    """Write into the schema of a query how large its pages may be, where that is less than any page may be."""
+    for field in msgspec.structs.fields(cls):
+        if field.type is PageRequest and most is not None and most < LARGEST_PAGE:
+            schema["properties"][field.encode_name] |= {"properties": {"size": {"maximum": most}}}
+
+
 def _command(cls: type[Command], schemas: _Schemas) -> Json:
     return {
         **_described(cls, "commands"),
@@ -104,33 +113,36 @@ def _command(cls: type[Command], schemas: _Schemas) -> Json:
             _header("If-Match", 'The position the caller last saw, as in "42"; if it moved on, 412.', _TAG),
             _header("If-None-Match", "There must be nothing yet. Not beside If-Match.", {"const": "*"}),
             _header("Correlation-Id", "Stands in the metadata of every event.", _TOKEN),
+            _header("traceparent", "Its trace id is the correlation where there is no Correlation-Id."),
             _header("Prefer", "wait=5: answer once the read models include the change, else with 202."),
         ],
         "requestBody": _body(cls, schemas),
         "responses": {
-            "200": _answer("The receipt: what the command did is durable.", schemas.of(Receipt), _RECEIPT_HEADERS),
-            "202": _answer("Durable, but the read models are behind.", schemas.of(Receipt), _RECEIPT_HEADERS),
-            **_problems(schemas, {*map(status_of, _COMMAND_ERRORS), 401, 404, 405, 413, 415, 500}),
+            "200": _answer("The receipt: what the command did is durable.", schemas.of(Receipt), RECEIPT_HEADERS),
+            "202": _answer("Durable, but the read models are behind.", schemas.of(Receipt), RECEIPT_HEADERS),
+            **problems(schemas.of(ProblemDocument), COMMAND_ERRORS),
         },
     }
 
 
 def _query(cls: type[Query[Any]], schemas: _Schemas) -> Json:
-    answer = _answer("The answer.", schemas.answer_of(cls), _ANSWER_HEADERS)
-    problems = _problems(schemas, {*map(status_of, _QUERY_ERRORS), 401, 404, 405, 500})
+    answer = _answer("The answer.", schemas.answer_of(cls), ANSWER_HEADERS)
+    answer["content"]["text/event-stream"] = {"schema": _STREAM}
+    unchanged = {"description": "Not changed.", "headers": refer(UNCHANGED_HEADERS)}
+    document = schemas.of(ProblemDocument)
     described = _described(cls, "queries")
     freshness = [
         _header("Headwater-Position", "The answer includes at least this position, such as a receipt's.", _POSITION),
         _header("Headwater-Max-Staleness", "How many seconds old the answer may be.", _SECONDS),
         _header("Headwater-As-Of", "The answer as it was: at a position, or at a time with its zone."),
         _header("Prefer", "wait=5: how many seconds to wait for it."),
+        _header("Last-Event-ID", "Of a stream: the last event the reader has; only what is newer is sent.", _POSITION),
     ]
     return {
         "get": {
             **described,
             "parameters": [*_parameters(cls, schemas), *freshness, _header("If-None-Match", "An earlier ETag.")],
-            "responses": {"200": answer, "304": {"description": "Not changed.", "headers": _refer(_ANSWER_HEADERS)}}
-            | problems,
+            "responses": {"200": answer, "304": unchanged} | problems(document, QUERY_ERRORS),
         },
         "post": {
             **described,
@@ -138,7 +150,7 @@ def _query(cls: type[Query[Any]], schemas: _Schemas) -> Json:
             "description": "The same with a body; also as the method QUERY.",
             "parameters": freshness,
             "requestBody": _body(cls, schemas),
-            "responses": {"200": answer} | problems | _problems(schemas, {413, 415}),
+            "responses": {"200": answer} | problems(document, (*QUERY_ERRORS, *BODY_ERRORS)),
         },
     }
 
@@ -155,12 +167,18 @@ def _members(schema: Json, prefix: str, schemas: _Schemas, *, needed: bool) -> I
         nested = next((option for option in options if "properties" in option), None)
         if nested is not None:
             filtered = member.get("x-headwater-filter")
-            for inner in _members(nested, f"{prefix}{name}.", schemas, needed=required):
+            for inner in _members(_narrowed(nested, member), f"{prefix}{name}.", schemas, needed=required):
                 if filtered is not None:  # a bound of a range
                     inner["schema"] |= {"x-headwater-filter": filtered | {"operator": inner["name"].rpartition(".")[2]}}
                 yield inner
         elif not any(option.get("type") == "object" for option in options):
             yield {"name": f"{prefix}{name}", "in": "query", "required": required, "schema": dict(member)}
+
+
+def _narrowed(schema: Json, by: Json) -> Json:
+    """A shared schema with what stands beside the reference to it."""
+    own = {name: member | by.get("properties", {}).get(name, {}) for name, member in schema["properties"].items()}
+    return schema | {"properties": own}
 
 
 def _described(cls: type[Any], tag: str) -> Json:
@@ -178,25 +196,7 @@ def _body(cls: type[Any], schemas: _Schemas) -> Json:
 
 
 def _answer(description: str, schema: Json, headers: tuple[str, ...]) -> Json:
-    return {"description": description, "headers": _refer(headers), "content": {_JSON: {"schema": schema}}}
-
-
-def _problems(schemas: _Schemas, statuses: Iterable[int]) -> Json:
-    content = {"application/problem+json": {"schema": schemas.of(ProblemDocument)}}
-    return {str(status): {"description": _reasons(status), "content": content} for status in sorted(statuses)}
-
-
-def _reasons(status: int) -> str:
-    """What a status stands for, in the words of the errors that answer with it."""
-    kinds = (*_COMMAND_ERRORS, *_QUERY_ERRORS, errors.UnknownMessage, errors.IdempotencyMismatch)
-    titles = dict.fromkeys(title_of(kind) for kind in kinds if status_of(kind) == status)
-    return "; ".join(titles) or {
-        401: "Who calls is not known",
-        405: "The method is not allowed here",
-        413: "The body is too large",
-        415: "Only JSON is understood",
-        500: "The server failed",
-    }.get(status, "A problem")
+    return {"description": description, "headers": refer(headers), "content": {_JSON: {"schema": schema}}}
 
 
 def _header(name: str, description: str, schema: Json | None = None) -> Json:
@@ -204,23 +204,13 @@ def _header(name: str, description: str, schema: Json | None = None) -> Json:
     return {"name": name, "in": "header", "required": False, "description": description, "schema": told}
 
 
-def _refer(names: tuple[str, ...]) -> Json:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
-
-
 _TOKEN: Json = {"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"}
 _TAG: Json = {"type": "string", "pattern": '^"(0|[1-9][0-9]{0,17})"$'}
 _POSITION: Json = {"type": "integer", "minimum": 0, "maximum": (1 << 63) - 1}
 _SECONDS: Json = {"type": "number", "minimum": 0, "maximum": 999_999}
-_RECEIPT_HEADERS = ("ETag", "Headwater-Position")
-_ANSWER_HEADERS = ("Age", "Cache-Control", "ETag", "Headwater-Age", "Headwater-Position")
-_HEADERS: Json = {
-    "Age": {"description": "How old the answer is, in whole seconds.", "schema": {"type": "integer"}},
-    "Cache-Control": {"description": "Who may keep the answer, and for how long.", "schema": {"type": "string"}},
-    "ETag": {
-        "description": "Names this version; send it back to be told of changes only.",
-        "schema": {"type": "string"},
-    },
-    "Headwater-Age": {"description": "How old the answer is, in seconds.", "schema": {"type": "number"}},
-    "Headwater-Position": {"description": "The position in the log it stands at.", "schema": {"type": "integer"}},
+_STREAM: Json = {
+    "type": "string",
+    "description": "For `Accept: text/event-stream`: an event for each answer when it changed. `data` is the answer as "
+    "JSON, `id` its position. An event `problem`, whose `data` is a problem document, ends the stream.",
 }
+"""Server-sent events (the HTML standard), for which JSON Schema has no words."""

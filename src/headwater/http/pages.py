@@ -39,7 +39,7 @@ def page_routes(runtime: Runtime, options: HttpOptions) -> list[Route]:
         routes += [
             Route("/", _fixed(_json(_index(title, catalogue)))),
             Route("/docs", _fixed(HTMLResponse(_contract_page(title, catalogue), headers=_STRICT))),
-            Route("/openapi.json", _fixed(_json(openapi_document(title, catalogue)))),
+            Route("/openapi.json", _fixed(_json(openapi_document(title, catalogue, runtime.app.limits)))),
         ]
     return routes
 

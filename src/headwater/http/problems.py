@@ -19,6 +19,7 @@ _log = logging.getLogger("headwater.http")
 
 MEDIA_TYPE = b"application/problem+json"
 URN = "urn:headwater:problem:"
+INTERNAL = "internal-error"
 
 STATUS_OF: dict[type[errors.HeadwaterError], int] = {
     errors.MalformedMessage: 400,
@@ -68,7 +69,7 @@ def problem_of(error: Exception) -> Problem:
         if status != _OUR_FAULT:
             return _known(error, status)
     _log.error("a request failed", exc_info=error)
-    code = error.code if isinstance(error, errors.HeadwaterError) else "internal-error"
+    code = error.code if isinstance(error, errors.HeadwaterError) else INTERNAL
     return _problem(_OUR_FAULT, code, "The server failed", "the failure was logged", [])
 
 
