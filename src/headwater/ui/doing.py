@@ -213,18 +213,19 @@ def changed(inputs: Sequence[Input], posted: Entered) -> Entered:
     if removed:
         name, _, row = removed.rpartition(".")
         return Entered(pair for pair in entered.pairs if pair != (name, row) and not pair[0].startswith(f"{removed}."))
-    if _kind_at(inputs, added) != "rows":
+    several = _input_at(inputs, added)
+    if several is None or several.kind != "rows":
         return Entered((*entered.pairs, (added, "")))
     rows = [int(row) for row in entered.all(added) if position_of(row) is not None]
-    return Entered((*entered.pairs, (added, str(max(rows, default=-1) + 1))))
+    number = max(rows, default=-1) + 1
+    usual = ((f"{added}.{number}.{name}", text) for name, text in entered_of(several.inner).pairs)
+    return Entered((*entered.pairs, (added, str(number)), *usual))
 
 
-def _kind_at(inputs: Sequence[Input], name: str) -> str:
-    """The kind of the input of that name in a form; the numbers of rows are passed over."""
+def _input_at(inputs: Sequence[Input], name: str) -> Input | None:
+    """The input of that name in a form; the numbers of rows are passed over."""
     first, _, rest = name.partition(".")
     if first.isdecimal():
-        return _kind_at(inputs, rest)
+        return _input_at(inputs, rest)
     found = next((each for each in inputs if each.name == first), None)
-    if found is None:
-        return ""
-    return _kind_at(found.inner, rest) if rest else found.kind
+    return _input_at(found.inner, rest) if found is not None and rest else found

@@ -38,17 +38,24 @@ async def desk(tmp_path):
         yield runtime
 
 
+@asynccontextmanager
+async def serving(runtime, pages):
+    """Serve these pages, and say where. The socket listens before the server starts, so nobody has to wait for it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        door = asgi(runtime, HttpOptions(doors=[pages]))
+        server = uvicorn.Server(uvicorn.Config(door, log_level="error", lifespan="off"))
+        running = asyncio.create_task(server.serve(sockets=[listening]))
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/ui"
+        runtime.end_watches()
+        server.should_exit = True
+        await running
+
+
 @pytest.fixture
 async def address(desk):
-    """Where the pages are. The socket listens before the server starts, so nobody has to wait for it."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        door = asgi(desk, HttpOptions(doors=[ui]))
-        server = uvicorn.Server(uvicorn.Config(door, log_level="error", lifespan="off"))
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/ui"
-        desk.end_watches()
-        server.should_exit = True
-        await serving
+    """Where the desk's pages are."""
+    async with serving(desk, ui) as found:
+        yield found
 
 
 @pytest.fixture

@@ -6,9 +6,11 @@ from importlib.resources import files
 
 import pytest
 from playwright.async_api import expect
-from tests.e2e.ui.conftest import PHONE
+from tests.e2e.ui.conftest import PHONE, serving
+from tests.unit.ui.shop import open_shop
 
 from headwater.servicedesk.incident_messages import AssignIncident, OpenIncident
+from headwater.ui import TaskUi
 
 _LIST = "/queries/find-incidents?page.size=10"
 _EVERY_PAGE = (
@@ -96,6 +98,21 @@ async def test_faults_are_told_beside_their_fields(open_page, scripts):
         await page.locator("#filters").get_by_role("button", name="Apply").click()
         await expect(page.locator("tbody tr")).to_have_count(5)
         assert page.url.endswith("/queries/find-incidents?priority=3&opened_at.ge=2026-03-02T10%3A00")
+
+
+@scripts
+async def test_a_row_is_added_where_one_looks(chromium, scripts):
+    """The page comes back at the place of the button, with what was entered, and with the row's own defaults."""
+    async with open_shop.open("memory:") as runtime, serving(runtime, TaskUi()) as address:
+        context = await chromium.new_context(java_script_enabled=scripts, viewport=PHONE)
+        page = await context.new_page()
+        await page.goto(f"{address}/commands/every-kind")
+        await page.get_by_label("Text").fill("kept")
+        await page.locator("button[value=lines]").click()
+        await expect(page.locator("#f-lines-0-count")).to_have_value("1")
+        await expect(page.locator("#f-lines-0-sku")).to_be_in_viewport()
+        await expect(page.get_by_label("Text")).to_have_value("kept")
+        await context.close()
 
 
 async def test_with_scripts_a_list_changes_in_place(open_page):

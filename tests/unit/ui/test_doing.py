@@ -24,13 +24,15 @@ async def test_a_command_is_sent_with_its_form_and_its_change_is_seen(browser):
 async def test_rows_are_added_and_removed_without_scripts(browser):
     """Buttons of the form; what was entered stays."""
     form = (await browser.open(_FORM)).form("task").fill(order_id="A-1", customer="Ada").press("_add", "lines")
-    one = (await browser.send(form)).form("task").fill(lines__0__sku="x").press("_add", "lines")
+    added = (await browser.send(form)).form("task")
+    one = added.fill(lines__0__sku="x").press("_add", "lines")
     two = (
         (await browser.send(one)).form("task").fill(lines__1__sku="y", lines__1__count="2").press("_remove", "lines.0")
     )
     last = (await browser.send(two)).form("task")
     page = await browser.send(last)
 
+    assert ("lines.0.count", "1") in added.fields
     assert "lines.0.sku" not in last.names()
     assert page.rows() == [["y", "2", "No"]]
 
