@@ -158,7 +158,9 @@ class Runtime:
         ``ProjectionBehind`` is raised. ``as_of`` (a position, or an aware datetime) asks for the answer as it was then,
         whatever the read models hold now. Also raises ``Forbidden``, ``InvalidAsOf`` and other ``QueryError``.
         """
-        position = await self._admit(query, after, actor)
+        if self.app.authorise is not None:
+            await authorise(self.app.authorise, query, actor)
+        position = after.position if isinstance(after, Receipt) else after
         if as_of is not None:
             return (await self._past.answer(query, as_of, position)).value
         who = ANYBODY if actor is None and tenant is None else Who(actor, tenant)

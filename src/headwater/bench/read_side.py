@@ -20,6 +20,8 @@ from headwater.bench.rivals import FILTERED, KEY, PAGE, REPORT, SEARCH, Step, St
 from headwater.bench.sales import (
     FindSales,
     GetSale,
+    GlanceAtSales,
+    GlanceAtSums,
     Questions,
     RecallSales,
     RecallSums,
@@ -35,7 +37,9 @@ from headwater.event_store import NewEvent, open_store
 _SECONDS = 0.4
 _FILL_AT_ONCE = 2000
 _PATIENCE_SECONDS = 600.0
-CACHED_PAGE, CACHED_REPORT = "page of 50, kept", "report, kept"
+PAGE_AS_ROWS = "page of 50, not encoded"
+KEPT_PAGE, KEPT_REPORT = "page of 50, kept", "report, kept"
+LATE_PAGE, LATE_REPORT = "page of 50, kept, at most 1 s late", "report, kept, at most 1 s late"
 _NO_ALCHEMY = "SQLAlchemy is not installed: pip install 'sqlalchemy[asyncio]' aiosqlite asyncpg"
 Opened = Callable[[], AbstractAsyncContextManager[Steps]]
 
@@ -118,9 +122,12 @@ async def _asked(url: str, rows: int) -> AsyncGenerator[Steps, None]:
         async def key() -> object:
             return await ask(GetSale(sale_id=questions.key()))
 
-        async def page() -> bytes:
+        async def page_as_rows() -> object:
             state, before = questions.page()
-            return encode(await ask(FindSales(state=state, before=before)))
+            return await ask(FindSales(state=state, before=before))
+
+        async def page() -> bytes:
+            return encode(await page_as_rows())
 
         async def filtered() -> bytes:
             state, before, region, least = questions.filtered()
@@ -129,11 +136,15 @@ async def _asked(url: str, rows: int) -> AsyncGenerator[Steps, None]:
         async def search() -> bytes:
             return encode(await ask(SearchSales(text=questions.words())))
 
-        async def kept_page() -> object:
-            return await ask(RecallSales(state="open", before=rows * 10))
-
-        steps: dict[str, Step] = {KEY: key, PAGE: page, FILTERED: filtered, SEARCH: search, CACHED_PAGE: kept_page}
-        yield {**steps, REPORT: lambda: ask(SumUpSales()), CACHED_REPORT: lambda: ask(RecallSums())}
+        steps: dict[str, Step] = {KEY: key, PAGE: page, PAGE_AS_ROWS: page_as_rows, FILTERED: filtered, SEARCH: search}
+        yield {
+            **steps,
+            REPORT: lambda: ask(SumUpSales()),
+            KEPT_PAGE: lambda: ask(RecallSales(state="open", before=rows * 10)),
+            LATE_PAGE: lambda: ask(GlanceAtSales(state="open", before=rows * 10)),
+            KEPT_REPORT: lambda: ask(RecallSums()),
+            LATE_REPORT: lambda: ask(GlanceAtSums()),
+        }
 
 
 async def _fill(url: str, rows: int) -> None:
@@ -172,15 +183,18 @@ def _targets(store: str, of_core: float) -> tuple[Target, ...]:
         Target(figure=ours(question), against=(_name(store, driver, question),), bound="at most")
         for question in _QUESTIONS
     ]
+    # On PostgreSQL an answer that may not be late costs a look at the server, a round trip like the page itself.
+    shown = () if store == "SQLite" else (KEPT_PAGE,)
     kept = [
-        Target(figure=ours(CACHED_REPORT), against=(ours(REPORT),), bound="at most", limit=0.05),
-        Target(figure=ours(CACHED_PAGE), against=(ours(PAGE),), bound="at most"),
+        Target(figure=ours(kept), against=(ours(made),), bound="at most", limit=None if kept in shown else 0.05)
+        for kept, made in _KEPT.items()
     ]
     return (*against_core, *against_orm, *against_driver, *kept)
 
 
 _QUESTIONS = (KEY, PAGE, FILTERED, SEARCH, REPORT)
-_OURS = (*_QUESTIONS, CACHED_PAGE, CACHED_REPORT)
+_KEPT = {KEPT_PAGE: PAGE_AS_ROWS, LATE_PAGE: PAGE_AS_ROWS, KEPT_REPORT: REPORT, LATE_REPORT: REPORT}
+_OURS = (*_QUESTIONS, PAGE_AS_ROWS, *_KEPT)
 _MILLION = 1_000_000
 
 QUERIES_SQLITE = Group(

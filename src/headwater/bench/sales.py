@@ -108,6 +108,17 @@ class RecallSums(Query[list[ByState]], cache=Cache()):
     """As ``SumUpSales``; the answer is kept."""
 
 
+class GlanceAtSales(Query[Page[Sale]], cache=Cache(max_staleness=1.0)):
+    """As ``RecallSales``; a change may be a second late."""
+
+    state: str
+    before: int
+
+
+class GlanceAtSums(Query[list[ByState]], cache=Cache(max_staleness=1.0)):
+    """As ``RecallSums``; a change may be a second late."""
+
+
 @answers
 async def get_sale(query: GetSale, sales: Reader[Sale]) -> Sale | None:
     """Get the row."""
@@ -144,6 +155,19 @@ async def recall_sales(query: RecallSales, sales: Reader[Sale]) -> Page[Sale]:
 
 @answers
 async def recall_sums(query: RecallSums, sales: Reader[Sale]) -> list[ByState]:
+    """As ``sum_up_sales``."""
+    del query
+    return await sales.report(ByState)
+
+
+@answers
+async def glance_at_sales(query: GlanceAtSales, sales: Reader[Sale]) -> Page[Sale]:
+    """As ``find_sales``."""
+    return await find_sales(FindSales(state=query.state, before=query.before), sales)
+
+
+@answers
+async def glance_at_sums(query: GlanceAtSums, sales: Reader[Sale]) -> list[ByState]:
     """As ``sum_up_sales``."""
     del query
     return await sales.report(ByState)
@@ -199,5 +223,5 @@ def sales_app() -> App:
     """The application that answers them."""
     return App(
         *("sales", Sales, get_sale, find_sales, search_sales),
-        *(sum_up_sales, recall_sales, recall_sums),
+        *(sum_up_sales, recall_sales, recall_sums, glance_at_sales, glance_at_sums),
     )

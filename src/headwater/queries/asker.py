@@ -45,6 +45,7 @@ class Who(msgspec.Struct, frozen=True):
 
 
 ANYBODY = Who()
+_ANY = Wish()
 
 
 class Asker:
@@ -87,8 +88,12 @@ class Asker:
         if after is not None or max_staleness is not None or self._fresh.progress.unready:
             await self._fresh.wait(call.projections, after, max_staleness, timeout)
         if call.rules is None:
-            return cast("T", await call.run(query))
-        return cast("T", (await self.cache.find(call, call.rules, query, _wish(who, after, max_staleness))).value)
+            made: T = await call.run(query)
+            return made
+        wish = _wish(who, after, max_staleness)
+        entry = self.cache.kept(call, query, wish) or await self.cache.find(call, call.rules, query, wish)
+        value: T = entry.value
+        return value
 
     async def answer(
         self,
@@ -124,11 +129,13 @@ class Asker:
         self, query: Query[Any], after: int | None, max_staleness: float | None, timeout: float | None, who: Who
     ) -> tuple[Entry | None, Answer[Any]]:
         call = self._calls.get(type(query)) or self._call(query)
-        await self._fresh.wait(call.projections, after, max_staleness, timeout)
+        if after is not None or max_staleness is not None or self._fresh.progress.unready:
+            await self._fresh.wait(call.projections, after, max_staleness, timeout)
         if call.rules is None:
             position, age_seconds = await self._fresh.of(call.projections)
             return None, Answer(await call.run(query), position, age_seconds)
-        entry = await self.cache.find(call, call.rules, query, _wish(who, after, max_staleness))
+        wish = _wish(who, after, max_staleness)
+        entry = self.cache.kept(call, query, wish) or await self.cache.find(call, call.rules, query, wish)
         position, age_seconds = await self._fresh.at(entry.basis.position)
         return entry, Answer(entry.value, position, age_seconds)
 
@@ -173,6 +180,8 @@ async def answered(
 
 
 def _wish(who: Who, after: int | None = None, max_staleness: float | None = None) -> Wish:
+    if who is ANYBODY and after is None and max_staleness is None:
+        return _ANY
     return Wish(who.actor, who.tenant, after, exact=max_staleness is not None)
 
 

@@ -20,12 +20,13 @@ import msgspec
 from headwater.codec import Codec
 from headwater.errors import StoreError
 from headwater.messages import Cache, Query, ScopeOf, contract_of
-from headwater.queries.freshness import Basis, Freshness, seen
+from headwater.queries.freshness import Freshness, Standing, seen
 from headwater.queries.shared import LARGEST_BYTES, LONGEST_SECONDS, Envelope, Sealer, SharedCache
 from headwater.queries.shelves import Entry, Flight, Key, Question, Shelf, Wish
 
 _LOG = logging.getLogger("headwater.queries")
 _MOST_BACKGROUND = 64
+_NOWHERE: Standing = {}
 
 
 class CacheStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +85,25 @@ class QueryCache:
         scope = wish.actor if scope_of is None else scope_of(query, wish.actor)
         return wish.tenant, scope, told
 
+    def kept(self, question: Question, query: Query[Any], wish: Wish) -> Entry | None:
+        """The kept answer, if it can be told at once that it may be given: nothing is awaited."""
+        shelf = self._shelves.get(question.query)
+        if shelf is None:
+            return None
+        key, now = self.key(question, query, wish), self._now()
+        entry = None if key is None else shelf.kept(key, now)
+        if entry is None:
+            return None
+        if not self._is_young(shelf, entry, wish, now):
+            try:
+                standing = self._freshness.at_hand() if entry.basis.parts else _NOWHERE
+            except StoreError:  # whoever looks again will say so
+                return None
+            if standing is None or not self._holds(entry, standing, wish, now):
+                return None
+        self._counts["hits"] += 1
+        return entry
+
     async def find(self, question: Question, rules: Cache, query: Query[Any], wish: Wish) -> Entry:
         """The kept answer, or a new one. Raises what answering the query raises."""
         shelf = self._shelves.get(question.query) or self._shelf(question, rules)
@@ -114,31 +134,39 @@ class QueryCache:
 
     async def _is_good(self, shelf: Shelf, key: Key, entry: Entry, query: Query[Any], wish: Wish) -> bool:
         rules, began = shelf.rules, self._now()
-        reaches = wish.after is None or entry.basis.reaches(wish.after)
-        may_be_late = reaches and not wish.exact
-        if may_be_late and began - entry.held_at < rules.max_staleness:
+        if self._is_young(shelf, entry, wish, began):
             self._counts["hits"] += 1
             return True
-        basis = await self._carried(entry)
-        if basis is not None and (wish.after is None or basis.reaches(wish.after)):
-            entry.hold(basis, began)
+        standing = await self._standing(entry)
+        if standing is not None and self._holds(entry, standing, wish, began):
             self._counts["hits"] += 1
             return True
         late = self._now() - entry.held_at
-        if may_be_late and late < rules.max_staleness + rules.stale_while_revalidate:
+        if _may_be_late(entry, wish) and late < rules.max_staleness + rules.stale_while_revalidate:
             self._counts["stale"] += 1
             if key not in shelf.flights:
                 self._depart(shelf, key, query).keep_going()
             return True
         return False
 
-    async def _carried(self, entry: Entry) -> Basis | None:
-        if not entry.basis.parts:
-            return entry.basis
+    async def _standing(self, entry: Entry) -> Standing | None:
         try:
-            return self._freshness.carried(entry.basis, await self._freshness.look())
+            return await self._freshness.look() if entry.basis.parts else _NOWHERE
         except StoreError:  # whoever makes a new answer will say so, unless a late one will do
             return None
+
+    def _is_young(self, shelf: Shelf, entry: Entry, wish: Wish, now: float) -> bool:
+        """Whether its query lets it be given without a look."""
+        allowed = shelf.rules.max_staleness
+        return bool(allowed) and now - entry.held_at < allowed and _may_be_late(entry, wish)
+
+    def _holds(self, entry: Entry, standing: Standing, wish: Wish, now: float) -> bool:
+        """Whether a new one would be no other, as the projections stand; it is then known to hold since ``now``."""
+        basis = entry.basis if entry.standing is standing else self._freshness.carried(entry.basis, standing)
+        if basis is None or not (wish.after is None or basis.reaches(wish.after)):
+            return False
+        entry.hold(basis, standing, now)
+        return True
 
     # -- making one
 
@@ -183,7 +211,8 @@ class QueryCache:
         age_seconds = max(0.0, self._freshness.clock.now().timestamp() - envelope.made_at)
         if shelf.rules.ttl is not None and age_seconds > shelf.rules.ttl:
             return None
-        basis = self._freshness.carried(envelope.basis, await self._freshness.look())
+        standing = await self._freshness.look()
+        basis = self._freshness.carried(envelope.basis, standing)
         if basis is None:
             return None
         try:
@@ -192,7 +221,7 @@ class QueryCache:
             return None
         self._counts["shared_hits"] += 1
         entry = Entry(value, basis, began - age_seconds, envelope.body)
-        entry.hold(basis, began)
+        entry.hold(basis, standing, began)
         return entry
 
     async def _share(self, shelf: Shelf, sealer: Sealer, key: Key, entry: Entry) -> None:
@@ -229,3 +258,8 @@ class QueryCache:
         sealer = Sealer(self._secret, question.facts) if is_shared else None
         shelf = self._shelves[question.query] = Shelf(question, rules, sealer)
         return shelf
+
+
+def _may_be_late(entry: Entry, wish: Wish) -> bool:
+    """Whether the wish leaves it to the query how late a change may be."""
+    return not wish.exact and (wish.after is None or entry.basis.reaches(wish.after))

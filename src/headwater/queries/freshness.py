@@ -119,6 +119,10 @@ class Freshness:
         """Where every projection stands, at some moment from now on."""
         return await self._looks.ask()
 
+    def at_hand(self) -> Standing | None:
+        """Where every projection stands now, where the read store can tell without waiting. Raises ``StoreError``."""
+        return self._rows.ranges_at_hand()
+
     def carried(self, basis: Basis, now: Standing) -> Basis | None:
         """The basis as of now, if nothing that was looked at has changed between; else ``None``."""
         if all(now.get(part.projection) is part.standing for part in basis.parts):

@@ -14,7 +14,7 @@ import msgspec
 
 from headwater.codec import Codec
 from headwater.messages import Cache, Query
-from headwater.queries.freshness import Basis
+from headwater.queries.freshness import Basis, Standing
 from headwater.queries.shared import Sealer
 from headwater.read_models import Page
 
@@ -68,14 +68,18 @@ _OPEN = (list, dict, set)
 
 
 class Entry:
-    """A kept answer. ``held_at`` is when it was last known to hold, ``made_at`` when it was made, by the same clock."""
+    """A kept answer. ``held_at`` is when it was last known to hold, ``made_at`` when it was made, by the same clock.
 
-    __slots__ = ("_body", "_value", "basis", "held_at", "made_at")
+    ``standing`` is what it was last held against: read stores give the same again as long as nothing has moved.
+    """
+
+    __slots__ = ("_body", "_value", "basis", "held_at", "made_at", "standing")
 
     def __init__(self, value: Any, basis: Basis, made_at: float, body: bytes | None = None) -> None:
         self._value = value
         self._body = body
         self.basis = basis
+        self.standing: Standing | None = None
         self.made_at = self.held_at = made_at
 
     @property
@@ -89,9 +93,10 @@ class Entry:
             self._body = codec.encode(self._value)
         return self._body
 
-    def hold(self, basis: Basis, at: float) -> None:
-        """It was found to hold."""
+    def hold(self, basis: Basis, standing: Standing, at: float) -> None:
+        """It was found to hold when the projections stood there."""
         self.basis = basis
+        self.standing = standing
         self.held_at = max(self.held_at, at)
 
 

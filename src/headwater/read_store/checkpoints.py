@@ -184,23 +184,37 @@ class RangesRead:
 
     def __init__(self) -> None:
         self._rows: Sequence[Sequence[Any]] = ()
+        self._stamp: object = None
         self._versions: dict[str, int] = {}
         self._sides: dict[str, int] = {}
         self._made: Mapping[str, tuple[Checkpoint, ...]] = {}
 
     def prepare(self, versions: Mapping[str, int]) -> None:
         """These versions are read, until something else is said."""
-        self._rows, self._versions, self._sides = (), dict(versions), {}
+        self._forget()
+        self._versions, self._sides = dict(versions), {}
 
     def serve(self, projection: str, version: int, side: int) -> None:
         """See ``ReadStore.serve``."""
-        self._rows, self._versions[projection], self._sides[projection] = (), version, side
+        self._forget()
+        self._versions[projection], self._sides[projection] = version, side
 
-    def of(self, rows: Sequence[Sequence[Any]]) -> Mapping[str, tuple[Checkpoint, ...]]:
-        """See ``ReadStore.ranges``; the rows of checkpoints are in the order of the columns."""
+    def of(self, rows: Sequence[Sequence[Any]], stamp: object = None) -> Mapping[str, tuple[Checkpoint, ...]]:
+        """See ``ReadStore.ranges``; the rows of checkpoints are in the order of the columns.
+
+        A ``stamp`` that was taken before the rows were read has them found again by an equal one.
+        """
         if rows != self._rows:
             self._rows, self._made = rows, self.among(shares_of(rows))
+        self._stamp = stamp
         return self._made
+
+    def at(self, stamp: object) -> Mapping[str, tuple[Checkpoint, ...]] | None:
+        """Those that were read with that stamp, if they were the last."""
+        return self._made if stamp == self._stamp else None
+
+    def _forget(self) -> None:
+        self._rows, self._stamp = (), None
 
     def among(self, shares: Iterable[Share]) -> Mapping[str, tuple[Checkpoint, ...]]:
         """Those among all ranges."""

@@ -100,6 +100,9 @@ class MemoryReadStore:
             self.serve(*turned)
         return found
 
+    def ranges_at_hand(self) -> None:
+        """See ``ReadStore.ranges_at_hand``. They are made anew at each look."""
+
     async def load(self, table: Table, keys: Iterable[RowKey]) -> dict[RowKey, Any]:
         """See ``ReadStore.load``."""
         self._refuse_if_closed()

@@ -88,6 +88,13 @@ class ReadStore(RowSource, Protocol):
         """
         ...
 
+    def ranges_at_hand(self) -> Mapping[str, tuple[Checkpoint, ...]] | None:
+        """What ``ranges`` would say, where that can be told without waiting; else ``None``. Raises ``StoreError``.
+
+        As long as nothing has moved it is the very same mapping, which is not to be changed.
+        """
+        ...
+
     async def fleet(self) -> Fleet:
         """All ranges of all versions of all projections, and who works on them."""
         ...

@@ -105,6 +105,9 @@ class PostgresReadStore:
             self.serve(*turned)
         return found
 
+    def ranges_at_hand(self) -> None:
+        """See ``ReadStore.ranges_at_hand``. Another process may have moved them, and only the server knows."""
+
     async def load(self, table: Table, keys: Iterable[RowKey]) -> dict[RowKey, Any]:
         """See ``ReadStore.load``."""
         self._refuse_if_closed()

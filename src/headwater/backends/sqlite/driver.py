@@ -81,6 +81,10 @@ class Connection(Protocol):
         """A number that moves when anybody commits to the file."""
         ...
 
+    def file_control(self, dbname: str, op: int, pointer: int) -> bool:
+        """Ask the file system's layer something; whether it knows that."""
+        ...
+
     def readonly(self, name: str) -> bool:
         """Whether the file was opened for reading only."""
         ...

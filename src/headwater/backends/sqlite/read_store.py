@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import apsw
 import msgspec
 
+from headwater.backends.sqlite.commit_stamps import CommitStamps
 from headwater.backends.sqlite.connection import READ_STORE, SqliteFile
 from headwater.backends.sqlite.driver import Row, Value
 from headwater.backends.sqlite.row_figures import FIGURES
@@ -75,7 +76,8 @@ class SqliteReadStore:
 
     def __init__(self, file: SqliteFile, writer: RowWriter, thread: ThreadPoolExecutor) -> None:
         self.file = file
-        self.news = FileNews(file)
+        self._stamps = CommitStamps(file)
+        self.news = FileNews(self._stamps)
         self.cursor_key = writer.cursor_key
         self._writer = writer
         self._thread = thread
@@ -114,10 +116,15 @@ class SqliteReadStore:
     async def ranges(self) -> Mapping[str, tuple[Checkpoint, ...]]:
         """See ``ReadStore.ranges``."""
         self._refuse_if_closed()
-        found = self._ranges.of(await self._reader.rows(_CHECKPOINTS, ()))
+        stamp = self._stamps.now()  # before the look, so that a commit between is seen by the next one
+        found = self._ranges.of(await self._reader.rows(_CHECKPOINTS, ()), stamp)
         for turned in self._ranges.turned(found):
             self.serve(*turned)
         return found
+
+    def ranges_at_hand(self) -> Mapping[str, tuple[Checkpoint, ...]] | None:
+        """See ``ReadStore.ranges_at_hand``."""
+        return self._ranges.at(self._stamps.now())
 
     async def load(self, table: Table, keys: Iterable[RowKey]) -> dict[RowKey, Any]:
         """See ``ReadStore.load``."""
@@ -289,7 +296,7 @@ class SqliteReadStore:
         if self._closed:
             return
         self._closed = True
-        self.news.close()
+        self._stamps.close()
         self._reader.close()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.close)
         self._thread.shutdown(wait=False)

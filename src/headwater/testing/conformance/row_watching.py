@@ -22,7 +22,7 @@ async def told(store: ReadStore) -> None:
 
 
 class RowWatching(ReadBackend):
-    """``ReadStore.news``."""
+    """``ReadStore.news``, and ``ranges_at_hand``."""
 
     async def test_the_first_time_there_is_something_new(self, store: ReadStore) -> None:
         """Nobody knows what was committed before."""
@@ -47,6 +47,18 @@ class RowWatching(ReadBackend):
                 waiting = asyncio.create_task(self._position_beyond(store, number))
                 await put(other, ARTICLES, Article(code=f"a{number}"))
                 await waiting
+
+    async def test_ranges_at_hand_are_never_older_than_a_look(self, location: str, store: ReadStore) -> None:
+        """A store that cannot tell without waiting says so; whoever committed, and whatever is read from then on."""
+        self.needs("multi_process")
+        async with self.open(location) as other:
+            await other.prepare([ARTICLES, SEATS])
+            for number in range(3):
+                assert store.ranges_at_hand() in (None, await store.ranges())
+                await put((store, other)[number % 2], ARTICLES, Article(code=f"a{number}"))
+                assert store.ranges_at_hand() in (None, await other.ranges())
+        store.serve(ARTICLES.projection, ARTICLES.version, 1)
+        assert store.ranges_at_hand() in (None, await store.ranges())
 
     async def _position_beyond(self, store: ReadStore, position: int) -> None:
         while (await store.checkpoints())["Articles"].position <= position:
