@@ -10,7 +10,7 @@ import types
 import typing
 from collections.abc import Collection, Iterator, Mapping
 from enum import Enum
-from typing import Annotated, Any, ClassVar, Final, NotRequired, Required, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Final, Literal, NotRequired, Required, Union, get_args, get_origin
 
 import msgspec
 
@@ -38,6 +38,18 @@ def peel(hint: Any) -> tuple[tuple[Any, ...], Any]:
             hint = hint.__value__
         else:
             return marks, hint
+
+
+def values_of(hint: Any) -> tuple[Any, ...]:
+    """The values of a ``Literal`` or an ``Enum``, as they stand in JSON; empty for any other type.
+
+    >>> values_of(Literal["open", "closed"])
+    ('open', 'closed')
+    """
+    bare = peel(hint)[1]
+    if get_origin(bare) is Literal:
+        return tuple(value for value in get_args(bare) if value is not None)
+    return tuple(member.value for member in bare) if isinstance(bare, type) and issubclass(bare, Enum) else ()
 
 
 def options(hint: Any) -> tuple[Any, ...]:

@@ -69,7 +69,7 @@ class App:
         """The projection of that name, as it was declared. Raises ``UnknownMessage``."""
         plans = {plan.name: plan for plan in self.wiring.projections}
         if name not in plans:
-            raise UnknownMessage("projection", name, *get_close_matches(name, plans, 1))
+            raise UnknownMessage("projection", name, *get_close_matches(name, plans, 1), known=plans)
         return plans[name]
 
     @asynccontextmanager

@@ -55,6 +55,7 @@ Each class has a stable ``code`` (used in problem documents and logs), typed fie
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -213,15 +214,17 @@ class InvalidMessage(MessageError):
 
 
 class UnknownMessage(MessageError, LookupError):
-    """No message of that name. ``nearest`` is the closest known name, if any is close."""
+    """No message of that name. ``nearest`` is the closest known name, if any is close; all ``known`` may be listed."""
 
     code = "unknown-message"
     name: str
     nearest: str | None
 
-    def __init__(self, kind: str, name: str, nearest: str | None = None) -> None:
-        hint = f"did you mean {nearest}?" if nearest else ""
-        super().__init__(f"no {kind} is called {name!r}", remedy=hint, kind=kind, name=name, nearest=nearest)
+    def __init__(self, kind: str, name: str, nearest: str | None = None, *, known: Iterable[str] = ()) -> None:
+        listed = ", ".join(sorted(known))
+        hints = (f"did you mean {nearest}?" if nearest else "", f"there are: {listed}" if listed else "")
+        remedy = " ".join(filter(None, hints))
+        super().__init__(f"no {kind} is called {name!r}", remedy=remedy, kind=kind, name=name, nearest=nearest)
 
 
 class UndecodableEvent(MessageError):
@@ -294,7 +297,7 @@ class InvalidCursor(QueryError):
 
 
 class InvalidFilter(QueryError):
-    """An operator or value that does not fit its field."""
+    """An operator or value that does not fit its ``field``. ``allowed`` lists the values, where there are few."""
 
     code = "invalid-filter"
 

@@ -30,8 +30,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
             bound = getattr(self, name)
-            if bound is not None and not bound > 0:
+            if bound is not None and not (is_seconds(bound) and bound > 0):
                 raise ContractError(f"Limits: {name} is above 0, or None for no bound, not {bound!r}")
+
+
+def is_seconds(value: object) -> bool:
+    """Whether it is a number from 0, as times and bounds are."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 
 DEFAULT_LIMITS = Limits()

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from headwater.errors import ContractError
-from headwater.limits import Limits
+from headwater.limits import Limits, is_seconds
 
 T = TypeVar("T")
 E = TypeVar("E", bound="Event", covariant=True)
@@ -113,10 +113,18 @@ class Cache(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 1
 
     def __post_init__(self) -> None:
-        if self.size < 1 or (self.ttl is not None and not self.ttl > 0):
-            raise ContractError(f"{self!r} keeps nothing", remedy="give a ttl above 0 (or none) and a size from 1")
-        if not (self.max_staleness >= 0 and self.stale_while_revalidate >= 0):
-            raise ContractError(f"{self!r}: an answer cannot be younger than now", remedy="give seconds from 0")
+        if self.ttl is not None and not (is_seconds(self.ttl) and self.ttl > 0):
+            raise ContractError(f"Cache: ttl is in seconds above 0, or None for no end, not {self.ttl!r}")
+        for name in ("max_staleness", "stale_while_revalidate"):
+            seconds = getattr(self, name)
+            if not is_seconds(seconds):
+                raise ContractError(f"Cache: {name} is in seconds from 0, not {seconds!r}")
+        for name, least in (("size", 1), ("version", 0)):
+            number = getattr(self, name)
+            if type(number) is not int or number < least:
+                raise ContractError(f"Cache: {name} is a whole number from {least}, not {number!r}")
+        if self.scope is not None and not callable(self.scope):
+            raise ContractError(f"Cache: scope is a function of query and actor, not {self.scope!r}")
 
 
 class _QueryMeta(msgspec.StructMeta):

@@ -24,7 +24,7 @@ from headwater.limits import Limits
 from headwater.messages import Authorise, Command, Query, Receipt, ScopeOf
 from headwater.projections.comparing import Comparison, compare
 from headwater.queries.asker import ANYBODY, Asker, Rendered, Who
-from headwater.queries.asking import Answer
+from headwater.queries.asking import Answer, position_wanted
 from headwater.queries.cache import CacheStats
 from headwater.queries.live import LiveStats, Seen
 from headwater.queries.past import Past
@@ -158,9 +158,7 @@ class Runtime:
         ``ProjectionBehind`` is raised. ``as_of`` (a position, or an aware datetime) asks for the answer as it was then,
         whatever the read models hold now. Also raises ``Forbidden``, ``InvalidAsOf`` and other ``QueryError``.
         """
-        if self.app.authorise is not None:
-            await authorise(self.app.authorise, query, actor)
-        position = after.position if isinstance(after, Receipt) else after
+        position = position_wanted(after) if self.app.authorise is None else await self._admit(query, after, actor)
         if as_of is not None:
             return (await self._past.answer(query, as_of, position)).value
         who = ANYBODY if actor is None and tenant is None else Who(actor, tenant)
@@ -217,7 +215,7 @@ class Runtime:
         ends when the application is closed. Raises what ``answer`` raises, also later: ``Forbidden`` when the actor may
         no longer see it.
         """
-        who, position = Who(actor, tenant), after.position if isinstance(after, Receipt) else after
+        who, position = Who(actor, tenant), position_wanted(after)
         async with aclosing(self.watched(query, since=since, after=position, timeout=timeout, who=who)) as answers:
             async for seen in answers:
                 if seen is not None:
@@ -259,7 +257,7 @@ class Runtime:
         """Authorise a query; the position its answer must include."""
         if self.app.authorise is not None:
             await authorise(self.app.authorise, query, actor)
-        return after.position if isinstance(after, Receipt) else after
+        return position_wanted(after)
 
     async def caught_up(self, position: int | None = None, *, timeout: float = _DEFAULT_WAIT_SECONDS) -> int:
         """Wait until every projection includes that position (default: the log's head now); returns the position.

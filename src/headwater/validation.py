@@ -28,6 +28,7 @@ from headwater.annotations import (
     members,
     options,
     peel,
+    values_of,
 )
 from headwater.declarations import is_pydantic
 from headwater.errors import FieldError, InvalidMessage, MalformedMessage, MessageError
@@ -37,6 +38,7 @@ from headwater.plain import is_array, is_mapping_value, pointer
 _MOST_FAULTS = 100
 _DEEPEST = 32
 _LONGEST_NAME = 60
+_MOST_LISTED = 30
 _PLACE = re.compile(r" - at (?P<key>`key` in )?`\$(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 _DECODING = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
@@ -174,7 +176,7 @@ class _Walk:
             found = True
             yield fault
         if not found:
-            yield _own_words(error, path)
+            yield _own_words(error, path, _listed(hint))
 
     def _inner(self, hint: Any, value: Any, path: tuple[str | int, ...]) -> Iterator[FieldError]:
         entries, listed = self._source.entries(value), self._source.listed(value)
@@ -259,11 +261,17 @@ def _near(name: str, known: set[str]) -> str:
     return f"; did you mean {close[0]}? {listed}" if close else f"; {listed}"
 
 
-def _own_words(error: BaseException, path: tuple[str | int, ...]) -> FieldError:
+def _listed(hint: Any) -> str:
+    """The values that there are, where these are few enough to list."""
+    values = [str(value) for option in options(hint) for value in values_of(option)]
+    return f"; there are: {', '.join(values)}" if 0 < len(values) <= _MOST_LISTED else ""
+
+
+def _own_words(error: BaseException, path: tuple[str | int, ...], listed: str = "") -> FieldError:
     """The decoder's own words, and the place it names."""
     words, place = str(error) or type(error).__name__, _PLACE.search(str(error))
     steps: list[str | int] = []
     if place is not None:
         words = words[: place.start()] + (" as a key" if place["key"] else "")
         steps = [name or int(index) for name, index in _STEP.findall(place["path"])]
-    return FieldError(pointer(*path, *steps), words.replace("`", ""))
+    return FieldError(pointer(*path, *steps), words.replace("`", "") + listed)

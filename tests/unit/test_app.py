@@ -24,6 +24,7 @@ from headwater.errors import (
     Forbidden,
     InvalidMessage,
     ProjectionBehind,
+    QueryError,
     Refused,
     UnknownMessage,
     UnsupportedUrl,
@@ -281,3 +282,24 @@ def test_all_faults_come_at_once() -> None:
     with pytest.raises(WiringError) as wrong:
         App("courses", Lonely, Invoices, find_other, 42)
     assert len(wrong.value.faults) >= 4
+
+
+@pytest.mark.parametrize(
+    ("terms", "name"),
+    [
+        ({"after": "x"}, "after"),
+        ({"after": -1}, "after"),
+        ({"after": True}, "after"),
+        ({"max_staleness": "x"}, "max_staleness"),
+        ({"max_staleness": -0.5}, "max_staleness"),
+        ({"after": 0, "timeout": "x"}, "timeout"),
+        ({"after": 0, "timeout": float("nan")}, "timeout"),
+    ],
+)
+async def test_odd_terms_of_a_question_are_refused_by_name(terms, name) -> None:
+    """Instead of waiting for what never comes, or of an error from somewhere inside."""
+    async with APP.open("memory:") as desk:
+        for ask in (desk.ask, desk.answer):
+            with pytest.raises(QueryError, match=f"^{name} is ") as refused:
+                await ask(GetCourse(course_id="c1"), **terms)
+            assert refused.value.field == name

@@ -103,7 +103,7 @@ async def test_outside_a_query_there_is_no_limit(url):
         await runtime.read_store.reader(Note).page(PageRequest(size=1_000))
 
 
-@pytest.mark.parametrize("limits", [{"seconds": 0}, {"page_size": -1}, {"cost": 0.0}])
+@pytest.mark.parametrize("limits", [{"seconds": 0}, {"page_size": -1}, {"cost": 0.0}, {"seconds": "x"}])
 def test_a_limit_is_above_nothing(limits):
     """Without one, it is None."""
     with pytest.raises(ContractError):

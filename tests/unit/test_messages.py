@@ -28,10 +28,16 @@ def test_a_query_says_how_its_answers_are_kept():
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [{"ttl": 0}, {"ttl": float("nan")}, {"size": 0}, {"max_staleness": -1}, {"stale_while_revalidate": float("nan")}],
+    ("name", "value"),
+    [
+        *(("ttl", value) for value in (0, float("nan"), "x", True)),
+        *(("max_staleness", value) for value in (-1, "x", None)),
+        *(("stale_while_revalidate", value) for value in (float("nan"), "x")),
+        *(("size", value) for value in (0, 1.5, "x", True)),
+        *(("version", "2"), ("scope", "everybody")),
+    ],
 )
-def test_a_cache_that_cannot_be_is_refused(wrong):
-    """With what to give instead."""
-    with pytest.raises(ContractError, match="give"):
-        Cache(**wrong)
+def test_a_cache_that_cannot_be_is_refused(name, value):
+    """By the name of what is wrong, with what it may be."""
+    with pytest.raises(ContractError, match=f"Cache: {name} is .* not {value!r}"):
+        Cache(**{name: value})

@@ -51,6 +51,12 @@ def test_every_fault_comes_at_once():
     ]
 
 
+def test_a_wrong_value_of_few_is_refused_with_the_right_ones():
+    """In any place of a message, and so also in a filter."""
+    (fault,) = faults({**GOOD, "channel": "fax"})
+    assert fault == ("/channel", "Invalid enum value 'fax'; there are: phone, mail")
+
+
 CASES = [
     ({"lines": [{"sku": "a", "quantity": 1}, {"sku": "", "quantity": 0}]}, ["/lines/1/sku", "/lines/1/quantity"]),
     ({"lines": [{"sku": "a", "quantity": 1, "extra": 1}]}, ["/lines/0/extra"]),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from headwater.analysis.files import FORMATS, Format, clear_unfinished, only_writer, write_file
+from headwater.analysis.files import FORMATS, Format, clear_unfinished, only_writer, write_file, write_lines
 from headwater.errors import OtherHistory, StoreIOError
 from headwater.event_store.protocol import EventStore, RecordedEvent
 from headwater.read_models import ReadModel
@@ -81,9 +82,8 @@ async def export_log(
         start, head, files = position, await events.head(), 0
         while position < head:
             last = min(head, (position // events_per_file + 1) * events_per_file)
-            lines = [_line(event) async for event in _read(events, position, last)]
-            path = place / f"{position + 1}-{last}.{form}"
-            await asyncio.to_thread(write_file, path, lines, EVENT_COLUMNS, form)
+            lines = (_line(event) async for event in _read(events, position, last))
+            await write_lines(place / f"{position + 1}-{last}.{form}", lines, lambda: EVENT_COLUMNS, form)
             position, files = last, files + 1
     return Exported(position - start, files, position)
 
@@ -99,11 +99,12 @@ async def export_rows(
         for model in models:
             table = rows.table_of(model)
             shape = _Shape(table)
-            lines = [shape.line(row) async for row in rows.reader(model).stream()]
             path = place / f"{model.__name__}.{form}"
-            written[model.__name__] = await asyncio.to_thread(write_file, path, lines, shape.columns(), form)
+            async with aclosing(rows.reader(model).stream()) as stream:
+                lines = (shape.line(row) async for row in stream)
+                written[model.__name__] = await write_lines(path, lines, shape.columns, form)
             types = msgspec.json.encode(shape.columns())  # lines of JSON do not tell them
-            await asyncio.to_thread(write_file, path.with_suffix(TYPES), [types], {}, "ndjson")
+            await asyncio.to_thread(write_file, path.with_suffix(TYPES), types)
             for other in FORMATS:
                 if other != form:
                     path.with_suffix(f".{other}").unlink(missing_ok=True)
@@ -141,7 +142,7 @@ async def _identify(events: EventStore, folder: Path, position: int) -> None:
             f"{folder} holds another log", remedy="export into an empty folder", position=1, head=position
         )
     if log:
-        await asyncio.to_thread(write_file, path, [msgspec.json.encode(_Origin(log))], {}, "ndjson")
+        await asyncio.to_thread(write_file, path, msgspec.json.encode(_Origin(log)))
 
 
 async def _read(events: EventStore, after: int, last: int) -> AsyncIterator[RecordedEvent]:

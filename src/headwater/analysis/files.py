@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -15,31 +16,86 @@ from headwater.errors import MissingExtra, StoreIOError
 Format: TypeAlias = Literal["parquet", "ndjson"]
 FORMATS: tuple[Format, ...] = ("parquet", "ndjson")
 _UNFINISHED = ".unfinished"
+_LINES_AT_ONCE = 5_000
 _CHECK = "check the folder and its free space"
 
 
-def write_file(path: Path, lines: Iterable[bytes], columns: Mapping[str, str], form: Format) -> int:
-    """Write lines of JSON to a file, in that format; how many there were. It appears under its name when it is whole.
+class Draft:
+    """A file that appears under its name when it is whole: lines of JSON are added to it, then it is finished.
 
-    ``columns`` names the members and their types in DuckDB's words. Raises ``StoreIOError``, ``MissingExtra``.
+    Each of its verbs works on the disk, so call them in a thread. All raise ``StoreIOError``.
     """
-    draft = path.with_name(path.name + _UNFINISHED)
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        self._draft = path.with_name(path.name + _UNFINISHED)
+        with self._translated():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._draft.open("wb")
+
+    def add(self, lines: Sequence[bytes]) -> None:
+        """Write some lines."""
+        with self._translated():
+            self._file.writelines([line + b"\n" for line in lines])
+        self.count += len(lines)
+
+    def finish(self, columns: Mapping[str, str], form: Format) -> None:
+        """Have it in that format, under its name. ``columns`` names the members and their types in DuckDB's words.
+
+        Raises ``MissingExtra``.
+        """
+        with self._translated():
+            with self._file:
+                _keep(self._file)
+            if form == "parquet":
+                _to_parquet(self._draft, self.path, columns)
+            else:
+                self._draft.replace(self.path)
+            _keep_names(self.path.parent)
+
+    def close(self) -> None:
+        """Write no more to it; what is not finished stays beside, until ``clear_unfinished``."""
+        with suppress(OSError):  # of what could not be written, somebody was told
+            self._file.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoreIOError(f"{self.path} cannot be written: {error}", remedy=_CHECK) from error
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a small file of one line. Raises ``StoreIOError``."""
+    draft = Draft(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        count = 0
-        with draft.open("wb") as file:
-            for line in lines:
-                file.write(line + b"\n")
-                count += 1
-            _keep(file)
-        if form == "parquet":
-            _to_parquet(draft, path, columns)
-        else:
-            draft.replace(path)
-        _keep_names(path.parent)
-    except OSError as error:
-        raise StoreIOError(f"{path} cannot be written: {error}", remedy=_CHECK) from error
-    return count
+        draft.add([content])
+        draft.finish({}, "ndjson")
+    finally:
+        draft.close()
+
+
+async def write_lines(
+    path: Path, lines: AsyncIterable[bytes], columns: Callable[[], Mapping[str, str]], form: Format
+) -> int:
+    """Write lines as they come, a bounded number in memory at a time; how many there were: see ``Draft``.
+
+    What the ``columns`` are is asked after the last line.
+    """
+    draft, batch = await asyncio.to_thread(Draft, path), list[bytes]()
+    try:
+        async for line in lines:
+            batch.append(line)
+            if len(batch) == _LINES_AT_ONCE:
+                await asyncio.to_thread(draft.add, batch)
+                batch = []
+        await asyncio.to_thread(draft.add, batch)
+        await asyncio.to_thread(draft.finish, columns(), form)
+    finally:
+        draft.close()
+    return draft.count
 
 
 @contextmanager

@@ -56,7 +56,8 @@ def _declare(connection: Any, folder: Path) -> None:
     connection.execute("SET autoinstall_known_extensions = false")
     sources = list(_sources(folder.absolute()))
     if not sources:
-        raise StoreIOError(f"nothing was exported to {folder}", remedy="headwater export APP FOLDER")
+        what = f"nothing was exported to {folder}" if folder.is_dir() else f"there is no folder {folder}"
+        raise StoreIOError(what, remedy="headwater export APP FOLDER makes one; or give a URL or module:attribute")
     for table, source in sources:
         connection.execute(f"CREATE VIEW {name(table)} AS SELECT * FROM {source}")  # noqa: S608  names and texts are quoted
     if any(table == "events" for table, _ in sources):

@@ -190,7 +190,8 @@ class Follower:
     def _known(self, name: str) -> Consumer:
         consumer = self._consumers.get(name)
         if consumer is None:
-            raise UnknownMessage("projection", name, *difflib.get_close_matches(name, self._consumers, 1))
+            nearest = difflib.get_close_matches(name, self._consumers, 1)
+            raise UnknownMessage("projection", name, *nearest, known=self._consumers)
         return consumer
 
     async def rebuild(self, name: str) -> None:

@@ -110,7 +110,8 @@ class Parking:
 
     def _consumer(self, name: str) -> Consumer:
         if name not in self._consumers:
-            raise UnknownMessage("projection", name, *difflib.get_close_matches(name, self._consumers, 1))
+            nearest = difflib.get_close_matches(name, self._consumers, 1)
+            raise UnknownMessage("projection", name, *nearest, known=self._consumers)
         return self._consumers[name]
 
     async def _find(self, consumer: Consumer, sequence: str) -> Parked:

@@ -12,7 +12,8 @@ from typing import Any, Generic, TypeVar, get_args, get_origin
 import msgspec
 
 from headwater.annotations import is_below, name_of
-from headwater.messages import Query, contract_of
+from headwater.errors import QueryError
+from headwater.messages import Query, Receipt, contract_of
 from headwater.queries.declared import DetailPlan, ListPlan, declared_plan
 from headwater.queries.listing import DetailQuery, ListQuery
 from headwater.queries.reports import ReportPlan, ReportQuery, report_plan
@@ -78,6 +79,18 @@ class QueryPlan(msgspec.Struct, frozen=True, kw_only=True):
     def models(self) -> tuple[type[ReadModel], ...]:
         """The read models it reads."""
         return tuple(dict.fromkeys(source for model in self.readers.values() for source in sources_of(model)))
+
+
+def position_wanted(after: object) -> int | None:
+    """The position that an answer must include. Raises ``QueryError`` for what is no receipt and no position."""
+    if after is None:
+        return None
+    if isinstance(after, Receipt):
+        return after.position
+    if isinstance(after, int) and not isinstance(after, bool) and after >= 0:
+        return after
+    remedy = "give a receipt, or a position from 0"
+    raise QueryError(f"after is what an answer must include, and not {after!r}", remedy=remedy, field="after")
 
 
 def query_plan(function: Callable[..., Any]) -> QueryPlan | str:

@@ -170,7 +170,7 @@ class QueryCache:
 
     # -- making one
 
-    def _depart(self, shelf: Shelf, key: Key, query: Query[Any]) -> Flight:
+    def _depart(self, shelf: Shelf, key: Key, query: Query[Any]) -> Flight[Entry]:
         task = asyncio.get_running_loop().create_task(self._fly(shelf, key, query))
         task.add_done_callback(seen)
         flight = shelf.flights[key] = Flight(next(self._turns), task, lambda: shelf.flights.pop(key, None))

@@ -266,7 +266,9 @@ def _value_of(operation: Operation, bare: Any) -> Any:
 def _misfit(operation: Operation, value: Any, column: Column) -> str | None:
     """Why values of that type cannot be compared with a column in that way, if they cannot."""
     if operation == "null":
-        return None if value is bool or class_of(value) is IsNull else "whether there is a value is a bool"
+        if value is not bool and class_of(value) is not IsNull:
+            return "whether there is a value is a bool"
+        return None if column.nullable else f"{column.name} has a value in every row; leave this out"
     if column.is_json:
         return f"{column.name} holds nested data, which cannot be compared; keep a field of its own for it"
     if operation in ("prefix", "contains") and not column.is_text:

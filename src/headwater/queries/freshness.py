@@ -14,9 +14,11 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from headwater.clock import Clock
+from headwater.errors import QueryError
 from headwater.event_store.protocol import EventStore
 from headwater.followers.journal import Looked
 from headwater.followers.progress import Progress
+from headwater.limits import is_seconds
 from headwater.queries.tracing import Tracer
 from headwater.read_store.checkpoints import Checkpoint
 from headwater.read_store.protocol import ReadStore
@@ -85,6 +87,7 @@ class Freshness:
 
         Raises ``ProjectionBehind`` after ``timeout`` seconds, ``ProjectionFailed`` if one has stopped short of it.
         """
+        _refuse_odd_seconds(max_staleness=max_staleness, timeout=timeout)
         after = self.progress.wanted(projections, after)
         if after is not None:
             await self.progress.wait_for(projections, after, timeout)
@@ -178,6 +181,13 @@ class Freshness:
 
     async def _look(self) -> Standing:
         return await self._rows.ranges()
+
+
+def _refuse_odd_seconds(**given: object) -> None:
+    """Raise ``QueryError`` for the first that is neither ``None`` nor a time in seconds."""
+    for name, seconds in given.items():
+        if seconds is not None and not is_seconds(seconds):
+            raise QueryError(f"{name} is a time in seconds from 0, and not {seconds!r}", field=name)
 
 
 def _range(checkpoint: Checkpoint) -> tuple[int, int]:

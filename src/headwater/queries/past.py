@@ -15,13 +15,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import msgspec
 
 from headwater.clock import Clock
 from headwater.codec import Codec
-from headwater.errors import InvalidAsOf, ProjectionFailed, QueryError, UnknownMessage
+from headwater.errors import InvalidAsOf, ProjectionFailed, QueryError, QueryTooSlow, UnknownMessage
 from headwater.event_store.protocol import EventQuery, EventStore
 from headwater.followers.consumer import Consumer
 from headwater.followers.feed import facts_of
@@ -30,6 +30,8 @@ from headwater.messages import Query, contract_of
 from headwater.projections import projectors
 from headwater.queries.asker import answered
 from headwater.queries.asking import Answer, QueryPlan
+from headwater.queries.freshness import seen
+from headwater.queries.shelves import Flight
 from headwater.read_models import ProjectionPlan, ReadModel
 from headwater.read_store.memory import MemoryReadStore
 from headwater.read_store.opening import open_read_store
@@ -41,9 +43,13 @@ from headwater.read_store.views import sources_of
 T = TypeVar("T")
 R = TypeVar("R", bound=ReadModel)
 
+_Key: TypeAlias = tuple[frozenset[str], int, bool]
+"""Which projections, up to which position, and whether in memory."""
+
 _PAGE = 2_000
 _MOST_IN_MEMORY = 50_000
 _KEPT = 8
+_MOST_FOLDS = 4
 
 
 class Past:
@@ -70,15 +76,17 @@ class Past:
         self._events = event_store
         self._codec = codec
         self._clock = clock
-        self._kept: OrderedDict[tuple[frozenset[str], int, bool], _Scratch] = OrderedDict()
-        self._turn = asyncio.Lock()
+        self._kept: OrderedDict[_Key, _Scratch] = OrderedDict()
+        self._folds: dict[_Key, Flight[_Scratch]] = {}
+        self._free = asyncio.Semaphore(_MOST_FOLDS)
 
     async def answer(self, query: Query[T], as_of: int | datetime, after: int | None = None) -> Answer[T]:
         """The answer as of a position (events up to it, and it) or of a time (events recorded until then).
 
         For its handler it is then: ``Now`` is that time, or when the event at that position was recorded. Raises
         ``InvalidAsOf`` for a place beyond the log or now, or before ``after``, which the answer is to include;
-        ``ProjectionFailed`` where an event cannot be projected.
+        ``ProjectionFailed`` where an event cannot be projected; ``QueryTooSlow`` if folding the log and answering take
+        longer than the query's limits allow.
         """
         plan = self._queries.get(type(query))
         if plan is None:
@@ -93,7 +101,15 @@ class Past:
             )
         wanted = {source for model in plan.models for source in sources_of(model)}
         needed = [each for each in self._projections if wanted.intersection(each.models)]
-        value: T = await self._answered(plan, query, needed, position, _Still(moment))
+        seconds = (plan.query.__limits__ or self._limits).seconds
+        timer = asyncio.timeout(seconds)
+        try:
+            async with timer:
+                value: T = await self._answered(plan, query, needed, position, _Still(moment))
+        except TimeoutError as error:
+            if not timer.expired():
+                raise
+            raise _too_slow(position, seconds) from error
         return Answer(value, position, await self._age_seconds(position))
 
     async def _answered(
@@ -112,12 +128,19 @@ class Past:
         return await self._answered(plan, query, needed, position, clock)
 
     async def close(self) -> None:
-        """Let go of what is kept."""
+        """Let go of what is kept, and of what is being made."""
+        folds = [fold.task for fold in self._folds.values()]
+        for task in folds:
+            task.cancel()
+        await asyncio.gather(*folds, return_exceptions=True)
         while self._kept:
             await self._kept.popitem()[1].drop()
 
-    async def _place(self, as_of: int | datetime) -> tuple[int, datetime]:
+    async def _place(self, as_of: object) -> tuple[int, datetime]:
         head = await self._events.head()
+        if not isinstance(as_of, int | datetime) or isinstance(as_of, bool):
+            remedy = "give a position, or an aware datetime"
+            raise InvalidAsOf(f"as_of is a place in the log, and not {as_of!r}", remedy=remedy, as_of=as_of)
         if isinstance(as_of, datetime):
             if as_of.tzinfo is None:
                 raise InvalidAsOf(f"{as_of} has no time zone", remedy="give an aware datetime", as_of=as_of)
@@ -140,15 +163,16 @@ class Past:
     async def _rows(
         self, plans: Sequence[ProjectionPlan], position: int, *, in_memory: bool
     ) -> AsyncIterator[ReadStore]:
-        """The rows of these projections as of a position; one is built at a time, and nobody's is taken away."""
+        """The rows of these projections as of a position, folded once for all who ask; nobody's are taken away."""
         key = (frozenset(plan.name for plan in plans), position, in_memory)
-        async with self._turn:
-            scratch = self._kept.get(key) or await self._build(plans, *key)
-            self._kept[key] = scratch
-            self._kept.move_to_end(key)
-            scratch.users += 1
-            await self._make_room()
+        scratch = self._kept.get(key)
+        while scratch is None:
+            await (self._folds.get(key) or self._fold(plans, key)).join()
+            scratch = self._kept.get(key)  # none if others have had it dropped since
+        self._kept.move_to_end(key)
+        scratch.users += 1
         try:
+            await self._make_room()
             yield scratch.rows
         finally:
             scratch.users -= 1
@@ -157,6 +181,22 @@ class Past:
         idle = [key for key, scratch in self._kept.items() if not scratch.users]
         for key in idle[: max(0, len(self._kept) - _KEPT)]:
             await self._kept.pop(key).drop()
+
+    def _fold(self, plans: Sequence[ProjectionPlan], key: _Key) -> Flight[_Scratch]:
+        """Begin to fold; few folds go on at once, and one that nobody waits for any more is given up."""
+        task = asyncio.get_running_loop().create_task(self._kept_when_built(plans, key))
+        task.add_done_callback(seen)
+        flight = self._folds[key] = Flight(0, task, lambda: self._folds.pop(key, None))
+        return flight
+
+    async def _kept_when_built(self, plans: Sequence[ProjectionPlan], key: _Key) -> _Scratch:
+        try:
+            async with self._free:
+                scratch = self._kept[key] = await self._build(plans, *key)
+            return scratch
+        finally:
+            if key in self._folds and self._folds[key].task is asyncio.current_task():
+                del self._folds[key]
 
     async def _build(
         self,
@@ -192,6 +232,7 @@ async def fold_until(
     types = frozenset[str]().union(*(consumer.event_types for consumer in consumers))
     at = start
     while types and at < position:
+        await asyncio.sleep(0)  # stores may answer at once: let others go on, and whoever waits give up
         page = await events.read(EventQuery.of(types=sorted(types)), after=at, limit=_PAGE)
         facts = facts_of([event for event in page.events if event.position <= position], types, codec)
         at = min(position, page.events[-1].position) if len(page.events) == _PAGE else position
@@ -225,6 +266,15 @@ async def position_at(events: EventStore, moment: datetime, head: int) -> int:
 def as_of_text(text: str) -> int | datetime:
     """A place in the past as people write it: a position, or a time in ISO 8601. Raises ``ValueError``."""
     return int(text) if text.isdecimal() and text.isascii() else datetime.fromisoformat(text)
+
+
+def _too_slow(position: int, seconds: float | None) -> QueryTooSlow:
+    return QueryTooSlow(
+        f"an answer as of position {position} was not there within {seconds} s",
+        remedy="give the query Limits(seconds=...) of its own; less is folded for a place near one that was asked for",
+        limit="seconds",
+        allowed=seconds,
+    )
 
 
 class _Still:

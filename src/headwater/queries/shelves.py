@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from copy import copy
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -18,6 +18,7 @@ from headwater.queries.freshness import Basis, Standing
 from headwater.queries.shared import Sealer
 from headwater.read_models import Page
 
+T = TypeVar("T")
 Key: TypeAlias = tuple[str | None, str | None, bytes]
 """Whose answer it is (tenant, scope), and to what (the query as JSON, in one fixed order)."""
 
@@ -107,12 +108,12 @@ def handed(value: Any) -> Any:
     return copy(value) if value.__class__ in _OPEN else value
 
 
-class Flight:
-    """An answer that is being made, for all who wait for it. ``turn`` says who asked before it was begun."""
+class Flight(Generic[T]):
+    """What is being made for all who wait for it, such as an answer. ``turn`` says who asked before it was begun."""
 
     __slots__ = ("_forget", "_is_wanted", "_waiting", "task", "turn")
 
-    def __init__(self, turn: int, task: asyncio.Task[Entry], forget: Callable[[], object]) -> None:
+    def __init__(self, turn: int, task: asyncio.Task[T], forget: Callable[[], object]) -> None:
         self.turn = turn
         self.task = task
         self._forget = forget
@@ -123,8 +124,8 @@ class Flight:
         """Make it even if nobody waits for it."""
         self._is_wanted = True
 
-    async def join(self) -> Entry:
-        """The answer. When the last who waits gives up, so does who makes it."""
+    async def join(self) -> T:
+        """What was made. When the last who waits gives up, so does who makes it."""
         self._waiting += 1
         try:
             return await asyncio.shield(self.task)
@@ -142,7 +143,7 @@ class Shelf:
         self.question = question
         self.rules = rules
         self.sealer = sealer
-        self.flights: dict[Key, Flight] = {}
+        self.flights: dict[Key, Flight[Entry]] = {}
         self._entries: dict[Key, Entry] = {}
 
     @property

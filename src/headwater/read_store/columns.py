@@ -20,7 +20,7 @@ from uuid import UUID
 
 import msgspec
 
-from headwater.annotations import class_of, is_below, is_optional, options, peel
+from headwater.annotations import class_of, is_below, is_optional, options, peel, values_of
 from headwater.errors import InvalidFilter, ProjectionError
 from headwater.foreign import decode_foreign, encode_foreign
 from headwater.read_models import Indexed, Key, ReadModel, Searchable, marked_fields
@@ -95,12 +95,20 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
         try:
             made = self.comparable(_converted(value, self.type))
         except (msgspec.ValidationError, ProjectionError, ValueError) as error:
-            raise InvalidFilter(f"{value!r} does not fit {self.name}: {error}", field=self.name) from error
+            raise _misfit(value, self, error) from error
         if isinstance(made, int) and abs(made) > _LARGEST_INTEGER:
             raise InvalidFilter(f"{self.name} never has so large a number", field=self.name)
         if isinstance(made, str) and not _is_utf8(made):
             raise InvalidFilter(f"{value!r} is no valid text for {self.name}", field=self.name)
         return made
+
+
+def _misfit(value: Any, column: Column, error: Exception) -> InvalidFilter:
+    told, values = f"{value!r} does not fit {column.name}: {error}", values_of(column.type)
+    if not values:
+        return InvalidFilter(told, field=column.name)
+    remedy = f"there are: {', '.join(map(str, values))}"
+    return InvalidFilter(told, remedy=remedy, field=column.name, allowed=values)
 
 
 def columns_of(model: type[ReadModel]) -> tuple[Column, ...]:

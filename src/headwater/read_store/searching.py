@@ -45,10 +45,14 @@ class Phrase(msgspec.Struct, frozen=True):
 
 
 class Search(msgspec.Struct, frozen=True):
-    """Rows in which all ``wanted`` are found and none ``excluded``. Without any of them it finds nothing."""
+    """Rows in which all ``wanted`` are found and none ``excluded``. Without any of them it finds nothing.
+
+    ``is_common`` is what so many rows have that they are not ranked: all of them fit alike.
+    """
 
     wanted: tuple[Phrase, ...]
     excluded: tuple[Phrase, ...] = ()
+    is_common: bool = False
 
     @property
     def is_empty(self) -> bool:

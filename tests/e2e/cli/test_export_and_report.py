@@ -29,3 +29,5 @@ def test_what_writes_and_what_is_not_there_is_refused(headwater, tasks):
     assert headwater("report", "DROP VIEW events", "out", "--json").problem["code"] == "read-only"
     assert headwater("report", "SELECT x FROM y", "out", "--json").problem["code"] == "query-error"
     assert headwater("export", "sqlite:///nothing.db", "out", "--json").code == 3
+    missing = headwater("report", _SQL, "/no/such/folder", "--json").problem
+    assert (missing["code"], missing["detail"]) == ("store-io-error", "there is no folder /no/such/folder")

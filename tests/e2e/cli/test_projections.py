@@ -200,4 +200,5 @@ def test_a_projection_is_shown_step_by_step(headwater, tasks):
     one = headwater("projections", "stepper", "app:app", "Tasks", "--key", change["key"], "--json").json
     assert {each["key"] for step in one for each in step["changes"]} == {change["key"]}
     assert "status: open -> done" in headwater("projections", "stepper", "app:app", "Tasks").out
-    assert headwater("projections", "stepper", "app:app", "Task", "--json").problem["code"] == "unknown-message"
+    unknown = headwater("projections", "stepper", "app:app", "Nothing", "--json").problem
+    assert (unknown["code"], unknown["remedy"]) == ("unknown-message", "there are: Tasks")

@@ -10,6 +10,7 @@ from typing import Annotated
 import pytest
 
 from headwater import App, Event, Key, Projection, ReadModel, Recorded, Tag, on
+from headwater.analysis import files
 from headwater.analysis.export import export_log, export_rows
 from headwater.analysis.files import FORMATS, only_writer
 from headwater.analysis.report import run_report
@@ -98,6 +99,20 @@ async def test_each_type_is_a_view_and_each_model_a_table(tmp_path, form):
     events = "SELECT sum(CAST(amount AS DECIMAL(18, 2))), max(position) FROM Sold"
     assert run_report(events, tmp_path).rows == [(Decimal("9.00"), 9)]
     assert run_report("SELECT position_ FROM Sold LIMIT 1", tmp_path).columns == ("position_",)
+
+
+async def test_few_lines_are_in_memory_at_a_time(tmp_path, form, monkeypatch):
+    """However long a read model or a range of the log is."""
+    monkeypatch.setattr(files, "_LINES_AT_ONCE", 4)
+    held, add = [], files.Draft.add
+    monkeypatch.setattr(files.Draft, "add", lambda draft, lines: (held.append(len(lines)), add(draft, lines)))
+    async with APP.open("memory:") as desk:
+        await sell(desk, 10)
+        await desk.caught_up()
+        await export_log(desk.event_store, tmp_path, form)
+        assert await export_rows(desk.read_store, [Line], tmp_path, form) == {"Line": 10}
+    assert sorted(held) == [1, 1, 2, 2, 4, 4, 4, 4]
+    assert run_report("SELECT count(*), max(events.position) FROM events, Line", tmp_path).rows == [(100, 10)]
 
 
 async def test_a_folder_of_another_log_is_refused(tmp_path, form):

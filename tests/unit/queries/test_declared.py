@@ -104,6 +104,10 @@ class NoFlag(ListQuery[Shop]):
     size: Annotated[int | None, Filter(by=IsNull)] = None
 
 
+class NeverNull(ListQuery[Shop]):
+    lacks_size: Annotated[bool | None, Filter("size", by=IsNull)] = None
+
+
 class Structured(ListQuery[Shop]):
     size: Shop | None = None
 
@@ -172,6 +176,7 @@ class FindShops(ListQuery[ShopWithOwner]):
         (OfNested, "tags holds nested data"),
         (PartOfNumber, "size is no text"),
         (NoFlag, "whether there is a value is a bool"),
+        (NeverNull, "size has a value in every row"),
         (Structured, "nothing to compare a field with"),
         (Unsearchable, "has no field to search"),
         (SearchedNumber, "what to search for is a text"),

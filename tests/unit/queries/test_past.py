@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -9,7 +10,8 @@ from typing import Annotated
 import pytest
 
 from headwater import App, Event, ListQuery, Now, PageRequest, Projection, Query, Reader, ReadModel, Tag, answers, on
-from headwater.errors import InvalidAsOf, ProjectionFailed
+from headwater.errors import InvalidAsOf, ProjectionFailed, QueryTooSlow
+from headwater.limits import Limits
 from headwater.queries import past
 from headwater.queries.past import as_of_text
 from headwater.read_models import Key
@@ -78,10 +80,10 @@ APP = App("past", Paying, get_sum, get_time, FindSums, add_up, Paid)
 
 
 @asynccontextmanager
-async def paid(amounts, read_store="memory:"):
+async def paid(amounts, read_store="memory:", app=APP):
     """An application into which amounts were paid, one each hour from noon on."""
     clock = ControlledClock(NOON)
-    async with APP.open("memory:", read_store=read_store, clock=clock) as desk:
+    async with app.open("memory:", read_store=read_store, clock=clock) as desk:
         for amount in amounts:
             await desk.event_store.append([desk.codec.encode_event(Paid(account="a", amount=amount))])
             clock.advance(HOUR)
@@ -131,6 +133,8 @@ async def test_each_moment_has_its_own_answer(scratch):
         (-1, "ends at position 4"),
         (datetime(2026, 1, 1), "no time zone"),  # noqa: DTZ001  what is refused
         (NOON + 5 * HOUR, "still to come"),
+        ("yesterday", "give a position, or an aware datetime"),
+        (True, "give a position, or an aware datetime"),
     ],
     ids=str,
 )
@@ -192,6 +196,110 @@ async def test_few_places_are_kept(scratch, monkeypatch):
             await desk.ask(GetSum(account="a"), as_of=position)
         assert [at for _, at, _ in desk._past._kept] == [5, 6]
         assert len(list(scratch.iterdir())) in {0, 2}
+
+
+class GetSumInTime(Query[int], limits=Limits(seconds=0.2)):
+    account: str
+
+
+@answers
+async def get_sum_in_time(query: GetSumInTime, sums: Reader[Sums]) -> int:
+    row = await sums.get(query.account)
+    return row.amount if row else 0
+
+
+class Folds:
+    """Counts the folds that go on, and holds them up until it is opened."""
+
+    def __init__(self, monkeypatch):
+        self.going, self.begun, self.most, self.ended = 0, 0, 0, 0
+        self.gate = asyncio.Event()
+        self._fold = past.fold_until
+        monkeypatch.setattr(past, "fold_until", self)
+
+    async def until(self, count):
+        """Return when so many go on."""
+        while self.going < count:  # noqa: ASYNC110  nothing announces it
+            await asyncio.sleep(0)
+
+    async def __call__(self, *terms):
+        self.going += 1
+        self.begun += 1
+        self.most = max(self.most, self.going)
+        try:
+            await self.gate.wait()
+            await self._fold(*terms)
+        finally:
+            self.going -= 1
+            self.ended += 1
+
+
+async def test_a_fold_that_takes_too_long_is_given_up(scratch, monkeypatch):
+    """With an error that says what to do, and nothing goes on behind it."""
+    folds = Folds(monkeypatch)
+    app = App("past", Paying, get_sum_in_time, Paid)
+    async with paid([1, 2, 3], app=app) as desk:
+        with pytest.raises(QueryTooSlow, match=r"within 0.2 s .*Limits\(seconds=") as refused:
+            await desk.ask(GetSumInTime(account="a"), as_of=2)
+        assert (refused.value.limit, refused.value.allowed) == ("seconds", 0.2)
+        await asyncio.sleep(0)
+        assert (folds.going, folds.ended) == (0, 1)
+        folds.gate.set()
+        assert await desk.ask(GetSumInTime(account="a"), as_of=2) == 3
+    assert list(scratch.iterdir()) == []
+
+
+async def test_a_long_fold_lets_others_go_on(monkeypatch):
+    """Also where the log answers at once: between its pages, whoever is cancelled is gone."""
+    monkeypatch.setattr(past, "_PAGE", 1)
+    async with paid(range(1, 50)) as desk:
+        asked = asyncio.create_task(desk.ask(GetSum(account="a"), as_of=49))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not asked.done()
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        assert desk._past._kept == {}
+
+
+async def test_few_folds_go_on_at_once(monkeypatch):
+    """The others wait for their turn; what is kept is answered meanwhile."""
+    async with paid(range(1, 10)) as desk:
+        assert await desk.ask(GetSum(account="a"), as_of=9) == 45
+        folds = Folds(monkeypatch)
+        asked = [asyncio.create_task(desk.ask(GetSum(account="a"), as_of=at)) for at in range(1, 9)]
+        await folds.until(past._MOST_FOLDS)
+        assert await desk.ask(GetSum(account="a"), as_of=9) == 45
+        folds.gate.set()
+        assert await asyncio.gather(*asked) == [sum(range(1, at + 1)) for at in range(1, 9)]
+        assert folds.most == past._MOST_FOLDS
+
+
+async def test_who_asks_for_the_same_place_waits_for_the_same_fold(monkeypatch):
+    """One who gives up leaves it to the others; the last one ends it."""
+    async with paid([1, 2, 3]) as desk:
+        folds = Folds(monkeypatch)
+        asked = [asyncio.create_task(desk.ask(GetSum(account="a"), as_of=2)) for _ in range(3)]
+        await folds.until(1)
+        asked[0].cancel()
+        await asyncio.wait(asked[:1])
+        assert folds.going == 1
+        folds.gate.set()
+        assert await asyncio.gather(*asked[1:]) == [3, 3]
+        assert folds.begun == 1
+
+
+async def test_closing_ends_what_is_being_folded(scratch, monkeypatch):
+    """Whoever asked is told, and nothing is left behind."""
+    folds = Folds(monkeypatch)
+    async with paid([1, 2, 3]) as desk:
+        asked = asyncio.create_task(desk.ask(GetSum(account="a"), as_of=2))
+        await folds.until(1)
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert folds.ended == 1
+    assert list(scratch.iterdir()) == []
 
 
 async def test_a_repeated_question_folds_nothing(monkeypatch):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta
 
-from headwater.errors import ProjectionError
+from headwater.errors import InvalidFilter, ProjectionError
 from headwater.read_models import Indexed, Key, ReadModel
 from headwater.read_store.columns import columns_of, decimal_order
 from headwater.read_store.tables import Table
@@ -138,3 +138,14 @@ def test_not_a_number_is_refused():
     number = columns_of(type("N", (ReadModel,), {"__annotations__": {"at": float}}))[0]
     with pytest.raises(ProjectionError, match="NaN"):
         number.store(float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "values"), [("rank", 3, (1, 2)), ("choice", "c", ("a", "b")), ("number", "x", (1, 2))]
+)
+def test_a_wrong_value_is_refused_with_the_right_ones(name, wrong, values):
+    """Whoever filters by it need not look for them."""
+    with pytest.raises(InvalidFilter) as refused:
+        column(name).bind(wrong)
+    assert refused.value.allowed == values
+    assert refused.value.remedy == f"there are: {', '.join(map(str, values))}"

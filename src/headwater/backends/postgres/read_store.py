@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
 from headwater.backends.postgres.row_connections import RowServer, read_store_beside
 from headwater.backends.postgres.row_figures import FIGURES
 from headwater.backends.postgres.row_news import RowNews
@@ -235,7 +237,12 @@ class PostgresReadStore:
     async def select(self, selection: Selection) -> list[Any]:
         """See ``RowSource.select``."""
         self._refuse_if_closed()
-        sql, values = selecting(self._sql[selection.table], storable(selection))
+        names, search = self._sql[selection.table], selection.search
+        if search is not None and selection.is_ranked and not search.is_empty:
+            ((is_common,),) = await self._reader.rows(*names.is_common(search))
+            if is_common:  # to rank them would take the longer the more there are, and tell little
+                selection = replace(selection, search=replace(search, is_common=True))
+        sql, values = selecting(names, storable(selection))
         return list(map(selection.made, await self._reader.rows(sql, values)))
 
     async def count(self, selection: Selection) -> int:

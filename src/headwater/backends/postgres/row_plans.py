@@ -33,6 +33,8 @@ _VECTOR = "search__vector"
 _LETTERS = "ABCD"
 _BY_LENGTH = 1
 """Of ``ts_rank``: what is found in a long text counts less."""
+MOST_RANKED = 10_000
+"""So many rows that a search finds are compared by how well they fit; of more, none is."""
 _GAP = 8
 _LAST_PLACE, _MOST_PLACES = 16_000, 255
 _MOST_VECTOR_BYTES, _ENTRY_BYTES = 700_000, 16
@@ -152,16 +154,22 @@ class TableSql(TableNames):
 
     def searched(self, search: Search, *, is_ranked: bool) -> tuple[str, list[Stored]]:
         """See ``TableNames.searched``."""
+        alike = ", 0.0::float8 AS relevance" if is_ranked else ""
         if search.is_empty:
-            return f"(SELECT *{', 0.0::float8 AS relevance' if is_ranked else ''} FROM {self.name} WHERE FALSE)", []  # noqa: S608
+            return f"(SELECT *{alike} FROM {self.name} WHERE FALSE)", []  # noqa: S608
         wanted, found = _query(search), f"FROM {self.name} WHERE {_VECTOR} @@ ?::text::tsquery"
-        if not is_ranked:
-            return f"(SELECT * {found})", [wanted]
+        if not is_ranked or search.is_common:
+            return f"(SELECT *{alike} {found})", [wanted]
         largest = self.table.weights[0]
         weights = [weight / largest for weight in self.table.weights] + [0.0] * len(_LETTERS)
         listed = ", ".join(map(repr, reversed(weights[: len(_LETTERS)])))
         rank = f"ts_rank('{{{listed}}}'::float4[], {_VECTOR}, ?::text::tsquery, {_BY_LENGTH})::float8"
         return f"(SELECT *, {rank} AS relevance {found})", [wanted, wanted]
+
+    def is_common(self, search: Search) -> tuple[str, list[Stored]]:
+        """What says whether more rows have these words than are ranked; it looks at no more than these."""
+        found = f"SELECT FROM {self.name} WHERE {_VECTOR} @@ $1::text::tsquery LIMIT $2 + 1"
+        return f"SELECT count(*) > $2 FROM ({found}) AS found", [_query(search), MOST_RANKED]  # noqa: S608
 
     def key_values(self, key: RowKey) -> tuple[Stored, ...] | None:
         """A key as the values to bind, ``None`` for one that no row here has."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import suppress
-from difflib import get_close_matches
 from time import monotonic
 from typing import Any
 
@@ -21,7 +20,7 @@ from headwater.cli.applications import existing_log, load_app, log_url, user
 from headwater.cli.screen import Screen, as_text
 from headwater.cli.verb import READ_STORE_OPTION, URL_OPTION, verb
 from headwater.cli.watching import watched
-from headwater.errors import ProjectionFailed, ProjectionPaused, StoreIOError, UnknownMessage
+from headwater.errors import ProjectionFailed, ProjectionPaused, StoreIOError
 from headwater.event_store import open_store
 from headwater.followers import ProjectionStatus
 from headwater.messages import contract_of
@@ -256,10 +255,7 @@ async def stepper(
     The rows are folded from the log alone; nothing live is touched. In a terminal, any key goes on, and q ends it.
     """
     loaded = load_app(app)
-    plan = next((plan for plan in loaded.wiring.projections if plan.name == name), None)
-    if plan is None:
-        known = [each.name for each in loaded.wiring.projections]
-        raise UnknownMessage("projection", name, *get_close_matches(name, known, 1))
+    plan = loaded.projection(name)
     async with open_store(await existing_log(log_url(loaded, url)), migrate=False) as events:
         found: list[Step] = []
         waits = sys.stdin.isatty() and sys.stdout.isatty() and not screen.as_json

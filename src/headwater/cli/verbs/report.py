@@ -35,7 +35,7 @@ async def command(
 
     The table `events` holds the log, each type of event is a view with its fields, and each read model a table.
     """
-    if await asyncio.to_thread(Path(source).is_dir):
+    if ":" not in source or await asyncio.to_thread(Path(source).is_dir):
         found = await asyncio.to_thread(run_report, sql, Path(source))
     else:
         with TemporaryDirectory(prefix="headwater-report-") as directory:
