@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable
-from functools import partial
 from typing import TypeAlias
 
 from headwater.commands.deciding import Request
@@ -16,8 +15,8 @@ from headwater.errors import OutcomeUnknown
 from headwater.event_store.prompt import PromptAppender, Tell
 from headwater.event_store.protocol import Appended, Conflict, EventStore
 
-Outcome: TypeAlias = Appended | Conflict | OutcomeUnknown
-"""What came of an append. That nobody knows is an outcome too: what to do then is the executor's to say."""
+Outcome: TypeAlias = Appended | Conflict | Exception
+"""What came of an append. What it failed with is a value here, since who is called back has nowhere to raise it."""
 
 _MAX_REPEATS = 5
 _FIRST_PAUSE_SECONDS = 0.001
@@ -36,42 +35,32 @@ class Appends:
         return self._begin is not None and self._begin(*request, tell)
 
     def append(self, request: Request) -> Awaitable[Outcome]:
-        """The outcome, to be awaited. Raises what ``EventStore.append`` raises, now or when it is awaited."""
+        """The outcome, to be awaited."""
         if self._begin is not None:
             future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-            if self._begin(*request, partial(_resolve, future)):
+            if self._begin(*request, future.set_result):
                 return future
         return self._append_waiting(request)
 
     async def _append_waiting(self, request: Request) -> Outcome:
         try:
             return await self._append(*request)
-        except OutcomeUnknown as error:
+        except Exception as error:  # noqa: BLE001  it is a value here
             return error
 
-    async def settled(self, outcome: Outcome, request: Request) -> Appended | Conflict:
-        """The outcome, or if that is unknown the one of a repeat with the same event ids, which stores them only once.
+    async def known(self, outcome: Outcome, request: Request) -> Appended | Conflict:
+        """The outcome; if it is unknown, that of a repeat with the same event ids, which stores them only once.
 
-        Raises ``OutcomeUnknown`` if it stays so.
+        Raises what the append failed with, ``OutcomeUnknown`` only if it stays so.
         """
         repeats = 0
-        while isinstance(outcome, OutcomeUnknown):
+        while isinstance(outcome, Exception):
             repeats += 1
-            if repeats > _MAX_REPEATS:
+            if repeats > _MAX_REPEATS or not isinstance(outcome, OutcomeUnknown):
                 raise outcome
             await asyncio.sleep(pause_seconds(repeats))
             outcome = await self.append(request)
         return outcome
-
-
-def _resolve(future: asyncio.Future[Outcome], outcome: Appended | Conflict | Exception) -> None:
-    """Wake who awaits an append, if it still does."""
-    if future.done():
-        return
-    if isinstance(outcome, Exception) and not isinstance(outcome, OutcomeUnknown):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)
 
 
 def pause_seconds(tries: int) -> float:

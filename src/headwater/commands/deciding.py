@@ -45,7 +45,7 @@ class Station(msgspec.Struct, frozen=True):
     services: Mapping[Any, Any]
 
 
-class Decision(msgspec.Struct):
+class Decision(msgspec.Struct, gc=False):
     """A command that has its turn at a boundary."""
 
     station: Station

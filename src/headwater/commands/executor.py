@@ -47,6 +47,7 @@ from headwater.messages import Authorise, Command, Event, Metadata, Query, Recei
 Tell: TypeAlias = "Callable[[Receipt | Exception], None]"
 """Called once with what came of a command. Raises nothing."""
 
+_ALLOWED = True
 _MAX_CONFLICTS = 12
 
 
@@ -101,14 +102,14 @@ class Executor:
         self._bare_terms = {name: Terms(codec.encode_metadata(Metadata(command=name))) for name in names}
         self._tasks: set[asyncio.Task[Receipt]] = set()
 
-    async def execute(self, command: Command, origin: Origin = NOWHERE) -> Receipt:
-        """Carry out a valid command and return its receipt once its events are durable."""
-        if self._authorise is not None and (verdict := self._authorise(command, origin.actor)) is not True:
-            await _abide_by(verdict, command, origin.actor)
-        return await self._carry_out(command, origin)
+    def execute(self, command: Command, origin: Origin = NOWHERE) -> Coroutine[Any, Any, Receipt]:
+        """Carry out a valid command; await its receipt, which comes once its events are durable."""
+        verdict = _ALLOWED if self._authorise is None else self._authorise(command, origin.actor)
+        return self._carry_out(command, origin, verdict)
 
-    async def _carry_out(self, command: Command, origin: Origin) -> Receipt:
-        """What ``execute`` does once the command is authorised."""
+    async def _carry_out(self, command: Command, origin: Origin, verdict: Any = _ALLOWED) -> Receipt:
+        if verdict is not True:
+            await _abide_by(verdict, command, origin.actor)
         station = self._stations.get(type(command))
         if station is None:
             return await self._handle(command, origin)
@@ -145,8 +146,8 @@ class Executor:
                     return receipt
                 if decision.decide():
                     outcome = await self._appends.append(decision.request)
-            if isinstance(outcome, OutcomeUnknown):
-                outcome = await self._appends.settled(outcome, decision.request)
+            if isinstance(outcome, Exception):
+                outcome = await self._appends.known(outcome, decision.request)
             if type(outcome) is Appended:
                 return decision.stored(outcome)
             if outcome is not None:
@@ -171,7 +172,7 @@ class Executor:
         try:
             if self._authorise is not None and (verdict := self._authorise(command, origin.actor)) is not True:
                 if inspect.isawaitable(verdict):
-                    return self._spawn(self._carry_out_if(verdict, command, origin), tell)
+                    return self._spawn(self._carry_out(command, origin, verdict), tell)
                 _refuse_if(verdict, command, origin.actor)
             station = self._stations.get(type(command))
             if station is None or origin.idempotency_key is not None:
@@ -190,10 +191,6 @@ class Executor:
         except Exception as error:  # noqa: BLE001  the same
             finish(error)
             return None
-
-    async def _carry_out_if(self, verdict: Awaitable[Any], command: Command, origin: Origin) -> Receipt:
-        await _abide_by(verdict, command, origin.actor)
-        return await self._carry_out(command, origin)
 
     def _go_on(self, decision: Decision, finish: Tell) -> asyncio.Task[Receipt] | None:
         """As far as it goes without waiting, and then with a task."""
@@ -262,7 +259,7 @@ class Executor:
     async def _store_events(self, events: tuple[Event, ...], terms: Terms) -> Receipt:
         new = [self._codec.encode_event(event, terms.metadata, terms.tags) for event in events]
         request = new, None if terms.key_query is None else AppendCondition(terms.key_query)
-        outcome = await self._appends.settled(await self._appends.append(request), request)
+        outcome = await self._appends.known(await self._appends.append(request), request)
         if isinstance(outcome, Appended):
             return Receipt(outcome.last)
         receipt = await self._first_receipt(terms)

@@ -24,7 +24,7 @@ from headwater.event_store.waiting import HeadSignal
 
 W = TypeVar("W")
 Tell: TypeAlias = "Callable[[Any], None]"
-"""Called once with the result or the exception of a request, on its own loop."""
+"""Called once with the result or the exception of a request, on its own loop. May be ``set_result`` of a future."""
 Pending: TypeAlias = "tuple[W, Tell, _Desk[W], int]"
 ServeHere: TypeAlias = "Callable[[Sequence[W], int], Sequence[object] | None]"
 """Requests and their payload in bytes in; their outcomes out, or ``None`` to leave them to the writer."""
@@ -81,11 +81,12 @@ class GroupCommit(Generic[W]):
         """
         loop = asyncio.get_running_loop()
         desk = self._desks.get(loop) or self._desk_of(loop)
-        if desk.queued or desk.is_full:
-            return False
         if self._closed:
             raise closed()
-        desk.take_room(size)
+        if desk.queued or desk.is_full():
+            return False
+        desk.requests += 1
+        desk.payload_bytes += size
         desk.put(work, size, tell)
         return True
 
@@ -186,14 +187,13 @@ class _Desk(Generic[W]):
         self._gathered: list[Pending[W]] = []
         self._gathering_since = 0.0
         self._seen = 0
-        self._requests = 0
-        self._bytes = 0
+        self.requests = 0
+        self.payload_bytes = 0
         self.queued: deque[tuple[asyncio.Future[None], int]] = deque()
 
-    @property
     def is_full(self) -> bool:
         """Whether a request must wait before it may be gathered."""
-        return self._requests >= self._owner.requests or self._bytes >= self._owner.payload_bytes
+        return self.requests >= self._owner.requests or self.payload_bytes >= self._owner.payload_bytes
 
     async def room(self, size: int) -> None:
         """Wait in line until there is room, which is then taken."""
@@ -206,8 +206,8 @@ class _Desk(Generic[W]):
             if place in self.queued:
                 self.queued.remove(place)
             elif not turn.cancelled():  # the room that was taken for us goes to the next one
-                self._requests -= 1
-                self._bytes -= size
+                self.requests -= 1
+                self.payload_bytes -= size
                 self._offer_room()
             raise
 
@@ -218,11 +218,6 @@ class _Desk(Generic[W]):
             self._gathering_since = self._loop.time()
             self._loop.call_soon(self._at_end_of_turn, context=self._context)
         self._gathered.append((work, tell, self, size))
-
-    def take_room(self, size: int) -> None:
-        """Count a request as in flight."""
-        self._requests += 1
-        self._bytes += size
 
     def _at_end_of_turn(self) -> None:
         """Pass on what was gathered, unless this turn brought more of it: then the next one may, too."""
@@ -260,11 +255,13 @@ class _Desk(Generic[W]):
 
     def settle(self, batch: Sequence[Pending[W]], outcomes: Sequence[object]) -> None:
         """Answer the requests of this loop and let in who waits for room."""
-        self._requests -= len(batch)
+        self.requests -= len(batch)
         for (_, tell, _, size), outcome in zip(batch, outcomes, strict=True):
-            self._bytes -= size
+            self.payload_bytes -= size
             try:
                 tell(outcome)
+            except asyncio.InvalidStateError:  # a future whose task has gone
+                continue
             except Exception:  # noqa: BLE001  the others of the batch are to be told, whatever one of them makes of it
                 _log.exception("what came of a request could not be told")
         if self.queued:
@@ -278,10 +275,11 @@ class _Desk(Generic[W]):
         self.queued.clear()
 
     def _offer_room(self) -> None:
-        while self.queued and not self.is_full:
+        while self.queued and not self.is_full():
             turn, size = self.queued.popleft()
             if not turn.done():
-                self.take_room(size)
+                self.requests += 1
+                self.payload_bytes += size
                 turn.set_result(None)
 
 

@@ -12,7 +12,10 @@ from typing import Protocol, TypeAlias, runtime_checkable
 from headwater.event_store.protocol import AppendCondition, Appended, Conflict, NewEvent
 
 Tell: TypeAlias = Callable[[Appended | Conflict | Exception], None]
-"""Called once with the outcome of an append, or with the exception that ``append`` would raise. Raises nothing."""
+"""Called once with the outcome of an append, or with the exception that ``append`` would raise. Raises nothing.
+
+It may be ``set_result`` of a future: that its task has gone by then is nobody's fault.
+"""
 
 
 @runtime_checkable

@@ -57,7 +57,7 @@ class EventQuery(msgspec.Struct, frozen=True):
 ALL = EventQuery()
 
 
-class NewEvent(msgspec.Struct, frozen=True):
+class NewEvent(msgspec.Struct, frozen=True, gc=False):
     """An event to append. ``data`` and ``metadata`` are opaque bytes (JSON by the codec's convention)."""
 
     type: str
@@ -91,7 +91,7 @@ class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
         return _EPOCH + timedelta(microseconds=self.recorded_us)
 
 
-class AppendCondition(msgspec.Struct, frozen=True):
+class AppendCondition(msgspec.Struct, frozen=True, gc=False):
     """Nothing that matches ``fail_if`` may have been appended after position ``after`` (exclusive; 0 means ever)."""
 
     fail_if: EventQuery
