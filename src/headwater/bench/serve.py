@@ -1,4 +1,4 @@
-"""Commands over HTTP, against a bare ASGI hello on the same server.
+"""Commands over HTTP, against a bare ASGI hello on uvicorn: its own protocol class there, that of ``serve`` here.
 
 Reads: wire.py, served.py. Read next: footprint.py.
 """
@@ -53,7 +53,8 @@ def _plan(settings: Settings) -> Iterator[Plan]:
 
 
 def _cases(settings: Settings, template: Path, orders: int) -> Iterator[Case]:
-    traffic = f"uvicorn (uvloop, httptools), {_CONNECTIONS} connections"
+    floor = f"uvicorn (uvloop, httptools), {_CONNECTIONS} connections"
+    ours = f"the same with the protocol class of `headwater serve`, {_CONNECTIONS} connections"
     load = "loaded from the log each time, cache off"
     kinds = (
         (HELLO, "floor", "hello", "/", 0, "a bare ASGI app that decodes the command and answers with its id"),
@@ -63,6 +64,7 @@ def _cases(settings: Settings, template: Path, orders: int) -> Iterator[Case]:
     )
     for name, kind, factory, path, cache, does in kinds:
         measure = partial(_served, settings, template, factory, path, orders, cache)
+        traffic = floor if kind == "floor" else ours
         made = Case(name=name, kind="headwater", unit="request/s", does=f"{traffic}: {does}", measure=measure)
         yield msgspec.structs.replace(made, kind=kind)
 

@@ -60,9 +60,9 @@ class Decision(msgspec.Struct, gc=False):
     request: Request = _NOTHING
 
     def start(self) -> None:
-        """Have a state to decide on, if one is cached or can be read at once: then it ``is_loaded``."""
-        boundary, loader = self.boundary, self.station.loader
-        if boundary.state is not None and not loader.needs_envelope:
+        """Have a state to decide on: then it ``is_loaded``; or one to load into."""
+        boundary = self.boundary
+        if boundary.state is not None and not self.station.loader.needs_envelope:
             self.is_fresh = boundary.query is None
             self.is_loaded = True
             return
@@ -72,7 +72,7 @@ class Decision(msgspec.Struct, gc=False):
             boundary.state = route.start(self.command)
             boundary.query = route.boundary(boundary.state)
         self.is_fresh = True
-        self.is_loaded = loader.loaded_at_once(boundary)
+        self.is_loaded = boundary.query is None
 
     async def load(self) -> None:
         """Read what was appended since the state was made."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, TypeAlias
@@ -28,6 +28,7 @@ from headwater.commands.handlers import HandlerPlan, messages_of
 from headwater.commands.idempotency import command_hash, first_receipt, key_tag
 from headwater.commands.loading import Loader
 from headwater.commands.offers import Offers, find_offers
+from headwater.commands.rounds import LoadRounds
 from headwater.commands.routing import Route
 from headwater.errors import (
     ConcurrencyError,
@@ -100,6 +101,7 @@ class Executor:
         }
         names = (*(route.name for route in routes.values()), *(plan.name for plan in self._handlers.values()))
         self._bare_terms = {name: Terms(codec.encode_metadata(Metadata(command=name))) for name in names}
+        self._rounds = LoadRounds(self._go_on)
         self._tasks: set[asyncio.Task[Receipt]] = set()
 
     def execute(self, command: Command, origin: Origin = NOWHERE) -> Coroutine[Any, Any, Receipt]:
@@ -138,7 +140,7 @@ class Executor:
         ``outcome`` is that of an append that was begun already.
         """
         conflicts = 0
-        if not decision.is_loaded:
+        if not decision.is_loaded and not decision.station.loader.loaded_at_once(decision.boundary):
             await decision.station.loader.load_waiting(decision.boundary)
         while True:
             if outcome is None:
@@ -187,20 +189,28 @@ class Executor:
         boundary.take()
         finish = partial(self._finish, boundary, tell)
         try:
-            return self._go_on(self._decision(station, boundary, command, origin), finish)
+            decision = self._decision(station, boundary, command, origin)
+            decision.start()
         except Exception as error:  # noqa: BLE001  the same
             finish(error)
             return None
+        if decision.is_loaded or not station.loader.reads_at_once:
+            return self._go_on(decision, finish)
+        self._rounds.join(decision, finish)
+        return None
 
     def _go_on(self, decision: Decision, finish: Tell) -> asyncio.Task[Receipt] | None:
         """As far as it goes without waiting, and then with a task."""
-        decision.start()
         if decision.is_loaded:
-            if decision.decide():
-                if self._appends.begin(decision.request, partial(self._appended, decision, finish, copy_context())):
+            try:
+                if decision.decide():
+                    if self._appends.begin(decision.request, partial(self._appended, decision, finish, copy_context())):
+                        return None
+                elif decision.is_fresh:
+                    finish(decision.nothing_stored())
                     return None
-            elif decision.is_fresh:
-                finish(decision.nothing_stored())
+            except Exception as error:  # noqa: BLE001  the same
+                finish(error)
                 return None
         return self._spawn(self._conclude(decision), finish)
 

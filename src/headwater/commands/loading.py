@@ -39,6 +39,8 @@ class Loader:
         self._enveloped = frozenset(event for event, evolver in plan.evolvers.items() if evolver.wants_envelope)
         self.needs_envelope = bool(self._enveloped)
         self._read_bodies = store.read_bodies if isinstance(store, BodyReader) and not self._enveloped else None
+        self.reads_at_once = self._read_bodies is not None and not self._every
+        """Whether most loads need no waiting."""
         self._steps: dict[tuple[int, int], _Step] = {}
 
     async def load(self, boundary: Boundary) -> None:
@@ -48,7 +50,7 @@ class Loader:
 
     def loaded_at_once(self, boundary: Boundary) -> bool:
         """Load if nothing has to be waited for, and say whether that is done. If not, ``load_waiting`` does it."""
-        return boundary.query is None or (not self._every and self._folded_at_once(boundary, boundary.query))
+        return boundary.query is None or (self.reads_at_once and self._taken_at_once(boundary))
 
     async def load_waiting(self, boundary: Boundary) -> None:
         """Load what ``loaded_at_once`` could not: from a snapshot on, or page by page."""
@@ -56,18 +58,27 @@ class Loader:
             return
         if self._every and boundary.version == 0:
             await self._restore(boundary)
-        if not (self._every and self._folded_at_once(boundary, boundary.query)):
+        if not (self._every and self._taken_at_once(boundary)):
             await self._fold_page_by_page(boundary, boundary.query)
         if self._every and boundary.folded >= self._every:
             await self._keep(boundary)
 
-    def _folded_at_once(self, boundary: Boundary, query: EventQuery) -> bool:
-        found = None if self._read_bodies is None else self._read_bodies(query, boundary.position)
-        if found is None:
-            return False
+    def bodies(self, boundary: Boundary) -> Bodies | None:
+        """What ``take`` folds, if it can be read without waiting."""
+        if self._read_bodies is None or boundary.query is None:
+            return None
+        return self._read_bodies(boundary.query, boundary.position)
+
+    def take(self, boundary: Boundary, found: Bodies) -> None:
+        """Fold what was read. Raises ``EvolutionError`` and ``MessageError``."""
         self._fold_bodies(boundary, found)
         boundary.position = found.head
-        return True
+
+    def _taken_at_once(self, boundary: Boundary) -> bool:
+        found = self.bodies(boundary)
+        if found is not None:
+            self.take(boundary, found)
+        return found is not None
 
     async def _fold_page_by_page(self, boundary: Boundary, query: EventQuery) -> None:
         after = boundary.position

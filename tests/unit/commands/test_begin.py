@@ -12,9 +12,9 @@ from tests.unit.commands.test_executor import CODEC, DEFINE, PLANS, FixedClock, 
 
 from headwater.commands.executor import NOWHERE, Executor, Origin
 from headwater.commands.routing import routes_of
-from headwater.errors import Forbidden, OutcomeUnknown, Refused, StoreClosed
+from headwater.errors import Forbidden, OutcomeUnknown, Refused, StoreClosed, UndecodableEvent
 from headwater.event_store import open_store
-from headwater.event_store.protocol import EventStore
+from headwater.event_store.protocol import EventStore, NewEvent
 from headwater.messages import Command, Receipt
 
 
@@ -51,13 +51,29 @@ async def test_a_command_that_waits_for_its_append_only_has_no_task(store: Event
     assert told == [Receipt(1), Receipt(2)]
 
 
-async def test_what_nothing_is_stored_for_is_told_before_begin_returns(store: EventStore) -> None:
-    """A refusal on the state that was just read, and a hook that says no."""
+async def test_a_refusal_needs_no_task(store: EventStore) -> None:
+    """The hook's is told at once, the decider's when the state was read."""
     executor, told = executor_on(store, cache_size=0, authorise=lambda _message, actor: actor != "bob"), Told()
     await executor.execute(DEFINE)
-    executor.begin(DEFINE, NOWHERE, told.append)
-    executor.begin(enrol("s1"), Origin(actor="bob"), told.append)
-    assert [type(result) for result in told] == [Refused, Forbidden]
+    assert executor.begin(DEFINE, NOWHERE, told.append) is None
+    assert executor.begin(enrol("s1"), Origin(actor="bob"), told.append) is None
+    assert [type(result) for result in told] == [Forbidden]
+    await told.wait_for(2)
+    assert [type(result) for result in told] == [Forbidden, Refused]
+
+
+async def test_what_is_loaded_together_succeeds_and_fails_apart(store: EventStore) -> None:
+    """An event that no class takes, more events than are read at once, and states that are fine."""
+    await store.append([NewEvent("CourseDefined", b"{}", tags=("course:bad",))])
+    executor, told = executor_on(store, cache_size=0), Told()
+    for capacity in range(2):
+        many = [d.CapacityChanged(course_id="long", capacity=capacity + 1)] * 150
+        await store.append([CODEC.encode_event(event) for event in many])
+    for course in ("new", "bad", "long"):
+        assert executor.begin(d.DefineCourse(course_id=course, capacity=2), NOWHERE, told.append) is None
+    await told.wait_for(3)
+    assert {type(result) for result in told} == {Receipt, UndecodableEvent, Refused}
+    assert Receipt(302) in told
 
 
 async def test_a_decider_that_fails_leaves_its_boundary_free(store: EventStore) -> None:
