@@ -2,22 +2,28 @@
 
 Each read is one statement. From the second read of a loop's turn on they share one snapshot, which spares SQLite the
 locks around each: a turn with many cold commands reads for all of them. The snapshot is let go of before the next
-turn's tasks run, so whoever has heard of an append reads it.
+turn's tasks run, so whoever has heard of an append reads it. The first read after a commit is given to the writing
+connection, which has its pages still: SQLite empties the cache of every other one.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import apsw
 import msgspec
 
-from headwater.backends.sqlite.driver import Row
+from headwater.backends.sqlite.driver import Row, Value
 from headwater.backends.sqlite.lanes import INLINE_ROWS, Lane, Lanes, Types
 from headwater.backends.sqlite.plans import bodies_plan
 from headwater.backends.sqlite.statements import statement
 from headwater.event_store.bodies import Bodies
 from headwater.event_store.protocol import EventQuery
+
+ReadAtWriter: TypeAlias = "Callable[[str, Sequence[Value]], list[Row] | None]"
+"""Rows of a statement, or ``None`` if the writing connection has nothing to spare: see ``Writer.read``."""
 
 _PLANS_KEPT = 256
 
@@ -25,7 +31,8 @@ _PLANS_KEPT = 256
 class BodyLane:
     """Reads bodies for any number of event loops."""
 
-    def __init__(self, lanes: Lanes, types: Types) -> None:
+    def __init__(self, lanes: Lanes, types: Types, read_at_writer: ReadAtWriter) -> None:
+        self._read_at_writer = read_at_writer
         self._lanes = lanes
         self._types = types
         self._turns: dict[asyncio.AbstractEventLoop, _Turn] = {}
@@ -33,6 +40,14 @@ class BodyLane:
 
     def read(self, query: EventQuery, after: int) -> Bodies | None:
         """All matching events and the head; ``None`` if they are many or take many steps."""
+        known = self._known(query, after)
+        if known is not None:
+            try:
+                rows = self._read_at_writer(*known)
+            except apsw.InterruptError:
+                return None
+            if rows is not None:
+                return self._found(rows)
         loop = asyncio.get_running_loop()
         turn = self._turns.get(loop) or self._begin_turn(loop)
         turn.reads += 1
@@ -41,7 +56,6 @@ class BodyLane:
         try:
             if turn.reads == 2:  # noqa: PLR2004  see above
                 lane.execute("BEGIN")
-            known = self._known(query, after)
             if known is None:
                 return self._read_slowly(lane, query, after)
             rows = lane.execute(*known).fetchall()

@@ -66,7 +66,7 @@ class SqliteEventStore:
         self._writer = Writer(file, clock or SystemClock(), self._commits, self._grown.announce, migrate=migrate)
         self._lanes, types = Lanes(file), Types()
         self._reader = EventReader(self._lanes, types)
-        self._bodies = BodyLane(self._lanes, types)
+        self._bodies = BodyLane(self._lanes, types, self._writer.read)
         self._closed = False
 
     async def append(self, events: Sequence[NewEvent], condition: AppendCondition | None = None) -> Appended | Conflict:

@@ -7,6 +7,7 @@ from collections import deque
 import apsw
 
 from headwater.backends.sqlite.connection import SqliteFile, connect
+from headwater.backends.sqlite.driver import Connection
 from headwater.backends.sqlite.errors import store_error
 from headwater.backends.sqlite.statements import statement
 from headwater.event_store.protocol import EventQuery
@@ -30,7 +31,7 @@ class Lanes:
         try:
             lane = self._idle.pop()
         except IndexError:
-            lane = Lane(self._file)
+            lane = Lane(connect(self._file, read_only=True))
         lane.limited, lane.spent = limited, 0
         return lane
 
@@ -54,16 +55,16 @@ class Lanes:
 
 
 class Lane:
-    """A reading connection."""
+    """A connection to read from."""
 
     __slots__ = ("connection", "execute", "limited", "spent")
 
-    def __init__(self, file: SqliteFile) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.limited = False
         self.spent = 0
-        self.connection = connect(file, read_only=True)
-        self.execute = self.connection.cursor().execute
-        self.connection.set_progress_handler(self._over_budget, _INLINE_STEPS)
+        self.connection = connection
+        self.execute = connection.cursor().execute
+        connection.set_progress_handler(self._over_budget, _INLINE_STEPS)
 
     def _over_budget(self) -> bool:
         """SQLite counts steps through all reads of a statement, so the first call of a read may come at once."""

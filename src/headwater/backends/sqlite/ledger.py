@@ -15,7 +15,8 @@ from time import perf_counter
 
 import msgspec
 
-from headwater.backends.sqlite.driver import Connection, Value
+from headwater.backends.sqlite.driver import Connection, Row, Value
+from headwater.backends.sqlite.lanes import Lane
 from headwater.backends.sqlite.late_indexes import LateIndexes
 from headwater.backends.sqlite.plans import probe
 from headwater.backends.sqlite.reading import TAG_SEPARATOR
@@ -65,6 +66,7 @@ class Ledger:
         self._new_tags: list[Value] = []
         self._first_unwritten = 1
         self._late = LateIndexes(self._execute)
+        self._lane = Lane(connection)
 
     # -- a transaction
 
@@ -95,6 +97,15 @@ class Ledger:
         self.flush_seconds = perf_counter() - started
         self.committing = False
         self._version = self.connection.data_version()
+
+    def read(self, sql: str, values: Sequence[Value]) -> list[Row]:
+        """Rows of a short read, with no transaction open. Raises ``InterruptError`` if it takes many steps."""
+        lane = self._lane
+        lane.limited, lane.spent = True, 0
+        try:
+            return lane.execute(sql, values).fetchall()
+        finally:
+            lane.limited = False
 
     def _note_pages(self, _connection: object, _database: str, pages: int) -> int:
         self.wal_pages = pages

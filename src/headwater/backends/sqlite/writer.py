@@ -20,6 +20,7 @@ import msgspec
 
 from headwater.backends.sqlite.checkpoints import Checkpoints
 from headwater.backends.sqlite.connection import EVENT_LOG, SqliteFile, connect
+from headwater.backends.sqlite.driver import Row, Value
 from headwater.backends.sqlite.errors import store_error
 from headwater.backends.sqlite.ledger import Ledger
 from headwater.backends.sqlite.pace import Pace
@@ -66,6 +67,7 @@ class Writer:
         self._commits = commits
         self._announce = announce
         self._serving = Lock()
+        self._has_news = False
         self._pace = Pace()
         self._checkpoints = Checkpoints(file)
         self.ledger: Ledger | None = self._open(migrate=migrate)
@@ -79,6 +81,24 @@ class Writer:
         """Tags the ledger knows. A hint for who makes requests on another thread: it may be out of date at once."""
         ledger = self.ledger
         return ledger.tags if ledger is not None else ()
+
+    def read(self, sql: str, values: Sequence[Value]) -> list[Row] | None:
+        """The rows of the first short read after a commit, on the connection that made it, if nobody else is at it.
+
+        Any other connection has to read its pages anew after a commit. ``None`` leaves the read to one of those.
+        Raises ``InterruptError`` for a read that takes many steps.
+        """
+        if not self._has_news or not self._serving.acquire(blocking=False):
+            return None
+        try:
+            self._has_news = False
+            return None if self.ledger is None else self.ledger.read(sql, values)
+        except apsw.InterruptError:
+            raise
+        except apsw.Error:
+            return None
+        finally:
+            self._serving.release()
 
     def join(self) -> None:
         """Wait until everything handed over is done and the connection is closed."""
@@ -140,6 +160,7 @@ class Writer:
             committing = self.ledger is not None and self.ledger.committing
             self._drop()
             return [self._told(error, committing=committing) for _ in works]
+        self._has_news = True
         self._pace.flushed(ledger.flush_seconds, here=not patient)
         if self._checkpoints.committed(ledger.connection, ledger.wal_pages) and not patient:
             self._commits.wake_writer()

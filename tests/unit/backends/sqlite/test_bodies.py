@@ -105,11 +105,71 @@ async def test_a_turn_that_met_an_error_is_over(store):
     """The next read takes another connection, in the same turn."""
     await fill(store, 3)
     query = of(types=("A",), tags=("all",))
-    store.read_bodies(query, 0)
+    for _ in range(2):
+        store.read_bodies(query, 0)
     store._bodies._turns[asyncio.get_running_loop()].lane.connection.close()
     with pytest.raises(StoreIOError):
         store.read_bodies(query, 0)
     assert len(store.read_bodies(query, 0).rows) == 3
+
+
+@pytest.fixture
+async def known(store):
+    """A query whose statement was made before, and an append after that."""
+    query = of(types=("A",), tags=("all",))
+    await fill(store, 1)
+    for _ in range(2):
+        store.read_bodies(query, 0)
+    await asyncio.sleep(0)
+    await fill(store, 1)
+    return query
+
+
+def heads(store, query):
+    """What two reads of one turn see, and how many of them were on a reading connection."""
+    found = [store.read_bodies(query, 0).head for _ in range(2)]
+    turn = store._bodies._turns.get(asyncio.get_running_loop())
+    return found, turn.reads if turn else 0
+
+
+async def test_the_first_read_after_a_commit_is_on_the_connection_that_made_it(store, known):
+    """Further ones are not, until the next commit, which may be another store's as well."""
+    assert heads(store, known) == ([2, 2], 1)
+    await asyncio.sleep(0)
+    async with open_store(f"sqlite:///{store.file.path}") as other:
+        await other.append([NewEvent("A", b"", ("all",))])
+        assert heads(store, known) == ([3, 3], 2)
+        await store.append([NewEvent("A", b"", ("all",))])
+        await other.append([NewEvent("A", b"", ("all",))])
+        await asyncio.sleep(0)
+        assert heads(store, known) == ([5, 5], 1)
+
+
+async def test_a_writing_connection_that_is_in_use_is_not_waited_for(store, known):
+    """Nor one that was dropped after an error."""
+    with store._writer._serving:
+        assert heads(store, known) == ([2, 2], 2)
+    await asyncio.sleep(0)
+    await fill(store, 1)
+    store._writer._drop()
+    assert heads(store, known) == ([3, 3], 2)
+
+
+async def test_an_error_on_the_writing_connection_is_left_to_the_writer(store, known):
+    """Another connection says whether the file can be read."""
+    store._writer.ledger.connection.close(force=True)
+    assert heads(store, known) == ([2, 2], 2)
+
+
+async def test_a_long_read_on_the_writing_connection_is_broken_off(store, known, monkeypatch):
+    """It goes on in a thread; appends have no such limit."""
+    monkeypatch.setattr(lanes, "_INLINE_STEPS", 1)
+    async with open_store(f"sqlite:///{store.file.path}") as other:
+        await other.append([NewEvent("A", b"", ("all",))])
+        monkeypatch.setattr(lanes, "_INLINE_STEPS", 100_000)
+        other._bodies._plans = store._bodies._plans
+        assert other.read_bodies(known, 0) is None
+        assert (await other.append([NewEvent("A", b"", ("all",))])).first == 4
 
 
 def test_loops_that_ended_in_the_middle_of_a_turn_are_forgotten(tmp_path):
