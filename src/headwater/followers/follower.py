@@ -295,6 +295,7 @@ class Follower:
                 await self._look()
             await self._rebuilding.tidy()
             for name in self._shared:
+                await self._rebuilding.give_up(name)
                 await self._rebuilding.switch(name)
                 if self._standing.position(name) >= await self._events.head():
                     await self._runner.retire(name)

@@ -10,8 +10,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from headwater.errors import StoreBusy, StoreReadOnly
-from headwater.followers.standing import Standing
+from headwater.errors import ProjectionFailed, StoreBusy, StoreReadOnly
+from headwater.followers.standing import Standing, paused
 from headwater.read_store.checkpoints import Fleet
 from headwater.read_store.protocol import ReadStore
 
@@ -30,6 +30,7 @@ class Rebuilding:
         self._look = look
         self._lease_seconds = lease_seconds
         self._tidy_at: dict[str, float] = {}
+        self._given_up: dict[str, Exception] = {}
         self._turned = asyncio.Event()
 
     async def learn_versions(self, fleet: Fleet, head: int) -> None:
@@ -44,6 +45,7 @@ class Rebuilding:
 
     async def begin(self, name: str) -> int:
         """Begin to build beside what is served, or in its place where that cannot be; gives the epoch."""
+        self._given_up.pop(name, None)
         await self._look()
         parked = any(each.projection == name for each in await self._rows.parked())
         try:
@@ -55,18 +57,31 @@ class Rebuilding:
         return 0
 
     async def switched(self, name: str, epoch: int) -> None:
-        """Wait until that epoch is served. Raises ``ProjectionFailed`` if it stops on an event; then it is given up."""
+        """Wait until that epoch is served.
+
+        Raises ``ProjectionFailed`` if it is given up, here or in another process, and ``ProjectionPaused`` if the
+        projection is to stand still: then it goes on when that is over.
+        """
         while self._standing.epoch(name) < epoch:
-            failure = self._standing.failure_beside(name)
-            if failure is not None:
-                await self._rows.abandon(name)
-                await self._look()
-                raise failure
+            await self.give_up(name)
+            if not self._standing.is_building(name):
+                raise self._given_up.pop(name, None) or _given_up_elsewhere(name, self._standing.position(name))
+            if name in self._standing.fleet.paused:
+                raise paused(name, self._standing.position(name))
             self._turned.clear()
             with suppress(TimeoutError):  # another process may be the one that switches
                 async with asyncio.timeout(_GLANCE_SECONDS):
                     await self._turned.wait()
             await self._look()
+
+    async def give_up(self, name: str) -> None:
+        """Forget what is built beside if an event fails here for good, so that all who wait for it hear of that."""
+        failure = self._standing.failure_beside(name)
+        if failure is not None:
+            self._given_up[name] = failure
+            await self._rows.abandon(name)
+            await self._look()
+            self._turned.set()
 
     async def switch(self, name: str) -> None:
         """Let rows that were built beside take their place, once they are as far as those before."""
@@ -87,3 +102,12 @@ class Rebuilding:
             except StoreBusy as error:  # somebody reads them still
                 _LOG.debug("the rows of %s from before stay a while: %s", name, error)
                 self._tidy_at[name] = now + self._lease_seconds
+
+
+def _given_up_elsewhere(name: str, position: int) -> ProjectionFailed:
+    return ProjectionFailed(
+        f"{name} is not built anew: an event failed again and again in another process, and the rows from before stay",
+        remedy=f"read the log of that process, correct what it says, then rebuild {name}",
+        projection=name,
+        position=position,
+    )

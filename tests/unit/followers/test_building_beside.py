@@ -8,7 +8,7 @@ from typing import Annotated
 import pytest
 from tests.accounts import Balance, Balances, Deposited, Entries, bank, changed, expected_balances, until
 
-from headwater.errors import ProjectionBehind, ProjectionFailed, StoreReadOnly
+from headwater.errors import ProjectionBehind, ProjectionFailed, ProjectionPaused, StoreReadOnly
 from headwater.event_store.memory import MemoryEventStore
 from headwater.messages import Recorded
 from headwater.read_models import Key, Projection, ReadModel, on
@@ -110,9 +110,8 @@ async def test_what_is_built_beside_is_served_as_soon_as_it_is_level(stores, mon
         assert (await desk.rows.checkpoints())["Balances"].side == 1
 
 
-async def test_a_rebuild_that_fails_leaves_the_rows_before(stores):
-    """They are served on, and kept up to date."""
-    faults = set()
+def picky(faults):
+    """A projection that fails on these amounts."""
 
     class Picky(Balances):
         name = "Balances"
@@ -123,7 +122,13 @@ async def test_a_rebuild_that_fails_leaves_the_rows_before(stores):
                 raise ValueError("not any more")
             return Balances.deposited(self, recorded, row)
 
-    async with bank(Picky, **stores) as desk:
+    return Picky
+
+
+async def test_a_rebuild_that_fails_leaves_the_rows_before(stores):
+    """They are served on, and kept up to date."""
+    faults = set()
+    async with bank(picky(faults), **stores) as desk:
         await desk.append(*deposits(20))
         await desk.caught_up()
         faults.add(7)
@@ -135,6 +140,51 @@ async def test_a_rebuild_that_fails_leaves_the_rows_before(stores):
         faults.clear()
         await desk.follower.rebuild("Balances")
         assert await desk.balances() == expected_balances(deposits(30))
+
+
+async def test_a_rebuild_that_fails_in_another_process_ends(stores):
+    """Whoever asked for it hears so, instead of waiting on; the rows from before are kept up to date."""
+    alone_in_memory(stores)
+    faults = set()
+    async with bank(picky(faults), **stores) as worker:
+        await worker.append(*deposits(20))
+        await worker.caught_up()
+        faults.add(7)
+        async with bank(Balances, **stores, follow=False) as asking:
+            with pytest.raises(ProjectionFailed, match="in another process"):
+                await asking.follower.rebuild("Balances")
+            await worker.append(*deposits(10, 20))
+            await worker.caught_up()
+            assert await asking.balances() == expected_balances(deposits(30))
+            faults.clear()
+            await asking.follower.rebuild("Balances")
+            assert await asking.balances() == expected_balances(deposits(30))
+
+
+async def test_a_rebuild_that_is_paused_says_so_and_goes_on_afterwards(stores):
+    """Whoever asked for it need not wait for somebody to resume it."""
+    async with bank(Balances, **stores) as desk:
+        await desk.append(*deposits(20))
+        await desk.caught_up()
+        build_beside = desk.rows.build_beside
+
+        async def build_beside_and_pause(name):
+            epoch = await build_beside(name)
+            await desk.follower.pause(name)
+            return epoch
+
+        desk.rows.build_beside = build_beside_and_pause
+        with pytest.raises(ProjectionPaused):
+            await desk.follower.rebuild("Balances")
+        desk.rows.build_beside = build_beside
+        assert not await _is_rebuilt(desk)
+        await desk.follower.resume("Balances")
+        await until(_is_rebuilt, desk)
+        assert await desk.balances() == expected_balances(deposits(20))
+
+
+async def _is_rebuilt(desk):
+    return (await desk.status("Balances")).building is None
 
 
 async def test_where_no_table_may_be_made_it_is_rebuilt_in_its_place(caplog):
