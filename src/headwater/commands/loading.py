@@ -110,16 +110,19 @@ class Loader:
         """Decode and fold in one tight loop: a cold command spends most of its time here."""
         state, steps = boundary.state, self._steps
         position, kind, version, data = boundary.version, 0, 0, b""
+        decode, method, met = None, None, (0, 0)
         try:
             for position, kind, version, data in found.rows:
-                decode, method = steps.get((kind, version)) or self._step(found.types[kind], kind, version)
+                if kind != met[0] or version != met[1]:  # most events of a state are of the type before
+                    met = kind, version
+                    decode, method = steps.get(met) or self._step(found.types[kind], kind, version)
                 if decode is None:
                     event = self._codec.decode(_bare(position, found.types[kind], version, data))
-                    method = self._methods.get(type(event))
+                    fold = self._methods.get(type(event))
                 else:
-                    event = decode(data)
-                if method is not None:
-                    method(state, event)
+                    event, fold = decode(data), method
+                if fold is not None:
+                    fold(state, event)
         except MessageError:
             boundary.forget()
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import sys
 
 import pytest
 from tests.e2e.http.sockets import DIRECT, HEALTH, PLAIN, opening, post, response, serving, until
@@ -12,6 +13,7 @@ from tests.unit.http.desk import PARTS
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from headwater import App
+from headwater.cli import serving as serving_here
 from headwater.http import Caller, HttpOptions
 from headwater.http.direct import missing_in
 
@@ -308,6 +310,13 @@ async def test_a_hook_that_waits_is_waited_for_when_the_server_stops():
 def test_uvicorn_is_what_is_relied_on():
     """These methods and the names that they use are what our protocol class builds on."""
     assert missing_in(HttpToolsProtocol) == []
+
+
+def test_serve_takes_what_uvicorn_chooses_where_ours_cannot_be(monkeypatch):
+    """Without httptools, or with another uvicorn, all commands go through ASGI."""
+    assert serving_here._config(desk, access_log=False).http is DIRECT
+    monkeypatch.setitem(sys.modules, "headwater.http.direct", None)
+    assert serving_here._config(desk, access_log=False).http == "auto"
 
 
 def test_another_uvicorn_is_noticed():

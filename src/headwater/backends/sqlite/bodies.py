@@ -17,7 +17,7 @@ import msgspec
 
 from headwater.backends.sqlite.driver import Row, Value
 from headwater.backends.sqlite.lanes import INLINE_ROWS, Lane, Lanes, Types
-from headwater.backends.sqlite.plans import bodies_plan
+from headwater.backends.sqlite.plans import bodies_plan, without_head
 from headwater.backends.sqlite.statements import statement
 from headwater.event_store.bodies import Bodies
 from headwater.event_store.protocol import EventQuery
@@ -36,18 +36,20 @@ class BodyLane:
         self._lanes = lanes
         self._types = types
         self._turns: dict[asyncio.AbstractEventLoop, _Turn] = {}
-        self._plans: dict[tuple[tuple[str, ...], int], tuple[str, tuple[int | str, ...]]] = {}
+        self._plans: dict[tuple[tuple[str, ...], int], _Plan] = {}
 
     def read(self, query: EventQuery, after: int) -> Bodies | None:
         """All matching events and the head; ``None`` if they are many or take many steps."""
-        known = self._known(query, after)
-        if known is not None:
+        plan = self._plan_of(query)
+        values: list[int | str] = []
+        if plan is not None:
+            values = [after, INLINE_ROWS + 1, *query.items[0].tags, *plan.values]
             try:
-                rows = self._read_at_writer(*known)
+                found = self._read_at_writer(plan.with_head, values)
             except apsw.InterruptError:
                 return None
-            if rows is not None:
-                return self._found(rows)
+            if found is not None:
+                return self._with_head(found)
         loop = asyncio.get_running_loop()
         turn = self._turns.get(loop) or self._begin_turn(loop)
         turn.reads += 1
@@ -56,15 +58,19 @@ class BodyLane:
         try:
             if turn.reads == 2:  # noqa: PLR2004  see above
                 lane.execute("BEGIN")
-            if known is None:
+            if plan is None:
                 return self._read_slowly(lane, query, after)
-            rows = lane.execute(*known).fetchall()
+            if turn.head is not None:
+                return self._found(turn.head, lane.execute(plan.alone, values).fetchall())
+            rows = lane.execute(plan.with_head, values).fetchall()
+            if turn.reads > 1:
+                turn.head = rows[0][0]
         except apsw.InterruptError:
             self._turns.pop(loop).lane.drop()
             return None
         except apsw.Error as error:
             raise self._lanes.failed(self._turns.pop(loop).lane, error) from error
-        return self._found(rows)
+        return self._with_head(rows)
 
     # -- a turn
 
@@ -89,13 +95,12 @@ class BodyLane:
 
     # -- a read
 
-    def _known(self, query: EventQuery, after: int) -> tuple[str, list[int | str]] | None:
-        """Statement and bindings of the usual query: one item, of types that were all met before."""
+    def _plan_of(self, query: EventQuery) -> _Plan | None:
+        """How the usual query is read: one item, of types that were all met before."""
         if len(query.items) != 1:
             return None
         (item,) = query.items
-        plan = self._plans.get((item.types, len(item.tags)))
-        return None if plan is None else (plan[0], [after, INLINE_ROWS + 1, *item.tags, *plan[1]])
+        return self._plans.get((item.types, len(item.tags)))
 
     def _read_slowly(self, lane: Lane, query: EventQuery, after: int) -> Bodies | None:
         """Any query; an open statement pins the snapshot while its types are looked up."""
@@ -109,16 +114,29 @@ class BodyLane:
             (item,) = query.items
             if len(self._plans) >= _PLANS_KEPT:
                 self._plans.clear()
-            self._plans[item.types, len(item.tags)] = sql, tuple(values[2 + len(item.tags) :])
-        return self._found(rows)
+            plan = _Plan(sql, without_head(sql), tuple(values[2 + len(item.tags) :]))
+            self._plans[item.types, len(item.tags)] = plan
+        return self._with_head(rows)
 
-    def _found(self, rows: list[Row]) -> Bodies | None:
-        head, *found = rows
-        return Bodies(found, self._types.names, head[0]) if len(found) <= INLINE_ROWS else None
+    def _with_head(self, rows: list[Row]) -> Bodies | None:
+        (head, *_), *found = rows
+        return self._found(head, found)
+
+    def _found(self, head: int, rows: list[Row]) -> Bodies | None:
+        return Bodies(rows, self._types.names, head) if len(rows) <= INLINE_ROWS else None
+
+
+class _Plan(msgspec.Struct, frozen=True):
+    """The statements of one form of query, the second for who knows the head, and what its types bind."""
+
+    with_head: str
+    alone: str
+    values: tuple[int | str, ...]
 
 
 class _Turn(msgspec.Struct):
-    """One turn of a loop: the lane it reads on, and how often it did."""
+    """One turn of a loop: the lane it reads on, how often it did, and the head of the snapshot that it shares."""
 
     lane: Lane
     reads: int = 0
+    head: int | None = None

@@ -14,6 +14,7 @@ from headwater.event_store.protocol import EventQuery, QueryItem
 
 _BODY = "e.position, e.type, e.version, e.data"
 _EVENT = "e.position, e.type, e.version, e.data, e.tags, e.metadata, e.event_id, e.recorded_us"
+_HEAD = "SELECT coalesce(max(position), 0), 0, 0, NULL FROM events"
 _NO_LIMIT = -1
 _NO_TYPE = -1
 _TERMS_PER_UNION = 100
@@ -46,6 +47,11 @@ def bodies_plan(query: EventQuery, type_ids: Mapping[str, int], after: int, limi
     return _bodies(_bind(query.items, type_ids, values)), values
 
 
+def without_head(bodies: str) -> str:
+    """The statement of ``bodies_plan`` for who knows the head of its snapshot: the same rows but the first."""
+    return bodies.removeprefix(f"{_HEAD} UNION ALL ")
+
+
 def probe(items: Sequence[QueryItem], type_ids: Mapping[str, int], after: int) -> tuple[str, list[int | str]]:
     """The statement that finds the last position that one of the items matches, and its bindings."""
     values: list[int | str] = [after, 1]
@@ -72,8 +78,7 @@ def _bind(items: Sequence[QueryItem], type_ids: Mapping[str, int], values: list[
 @lru_cache(maxsize=256)
 def _bodies(shape: Shape) -> str:
     """One statement for both sees one snapshot, and costs a quarter less than two."""
-    head = "SELECT coalesce(max(position), 0), 0, 0, NULL FROM events"
-    return f"{head} UNION ALL SELECT * FROM ({_reading(shape, backwards=False, columns=_BODY)})"  # noqa: S608
+    return f"{_HEAD} UNION ALL SELECT * FROM ({_reading(shape, backwards=False, columns=_BODY)})"  # noqa: S608
 
 
 @lru_cache(maxsize=256)
