@@ -27,6 +27,8 @@ from headwater.event_store.protocol import Appended, Conflict
 _REQUESTS_PER_PART = 128
 _BYTES_PER_PART = 32 << 20
 _LANES = 2
+# Answers are given out, callers ask again, for two turns no more comes, the writer wakes, takes it, sends it.
+_TURNS_TO_HEAR_CALLERS = 8
 _REST_SECONDS = 1.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -45,6 +47,8 @@ class Writer:
         self._append = statement("append_batch").format(schema=log.quoted_schema)
         self._idle = [_Lane() for _ in range(_LANES)]
         self._flying: set[asyncio.Task[None]] = set()
+        self._freed = asyncio.Event()
+        self._answering = asyncio.Lock()
         self._alone_until = 0.0
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"headwater writer {log.schema}")
 
@@ -58,7 +62,7 @@ class Writer:
             await self._send_off(batch)
             del batch
         while self._flying:
-            await self._landing()
+            await asyncio.wait(self._flying)
         for lane in self._idle:
             if lane.connection is not None:
                 await say_goodbye(lane.connection)
@@ -72,10 +76,11 @@ class Writer:
 
     async def _free_lane(self, requests: int) -> _Lane:
         """A lane of its own for a part: beside another only if the part is large and there is a connection for it."""
-        while self._flying:
+        while len(self._idle) < _LANES:
+            self._freed.clear()
             if requests >= _REQUESTS_PER_PART and self._idle and await self._is_ready(self._idle[-1]):
                 break
-            await self._landing()
+            await self._freed.wait()
         return self._idle.pop()
 
     async def _is_ready(self, lane: _Lane) -> bool:
@@ -92,16 +97,24 @@ class Writer:
             return False
         return True
 
-    async def _landing(self) -> None:
-        """Wait until a part is done, if one is under way still."""
-        if self._flying:
-            await asyncio.wait(self._flying, return_when=asyncio.FIRST_COMPLETED)
-
     async def _fly(self, lane: _Lane, part: list[Pending[Append]]) -> None:
         try:
-            self._commits.answer(part, await self._serve(lane, [pending[0] for pending in part]))
+            made = await self._serve(lane, [pending[0] for pending in part])
         finally:
             self._idle.append(lane)
+            self._freed.set()
+        async with self._answering:
+            self._commits.answer(part, made)
+            if len(part) >= _REQUESTS_PER_PART:
+                await self._hear_callers()
+
+    async def _hear_callers(self) -> None:
+        """Give the callers of a large part time to ask again, and send what they ask for, before others are answered.
+
+        Else those of two parts would keep the loop one after the other, and the server would have nothing to do.
+        """
+        for _ in range(_TURNS_TO_HEAR_CALLERS):
+            await asyncio.sleep(0)
 
     async def _serve(self, lane: _Lane, requests: Sequence[Append]) -> Sequence[object]:
         """An outcome for each request, whatever happens."""

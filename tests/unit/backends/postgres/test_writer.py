@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter
 
 import asyncpg
 import pytest
@@ -28,6 +29,13 @@ async def running(sql, what, condition):
     async with asyncio.timeout(20):
         asked = f"SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '{what}' AND "
         while not await asyncio.to_thread(sql, asked + condition):  # noqa: ASYNC110  another process moves
+            await asyncio.sleep(0.02)
+
+
+async def seen(sql, question, answer):
+    """Wait until the server gives that answer."""
+    async with asyncio.timeout(20):
+        while (await asyncio.to_thread(sql, question))[0][0] != answer:  # noqa: ASYNC110  another process moves
             await asyncio.sleep(0.02)
 
 
@@ -184,6 +192,40 @@ async def test_parts_that_are_done_are_forgotten_while_more_come(store):
     assert await store.head() == 256 * 20
     await asyncio.sleep(0)
     assert not store._writer._flying
+
+
+async def test_what_callers_ask_next_is_sent_before_others_are_answered(store, sql, postgres_url, monkeypatch):
+    """Two parts wait at the server and come back one after the other, while the callers of the first one are busy."""
+    answered, answered_when_sent = [], []
+
+    class Noted(Batch):
+        def __init__(self, requests, *, warily=False):
+            answered_when_sent.append(len(answered))
+            super().__init__(requests, warily=warily)
+
+    async def client():
+        await store.append([event("x")])
+        answered.append(1)
+        until = perf_counter() + 1e-4
+        while perf_counter() < until:  # keeps the loop, so that the other part comes back meanwhile
+            pass
+        await store.append([event("x")])
+
+    await asyncio.gather(*(store.append([event("x")]) for _ in range(256)))  # both lanes have connections now
+    turn = "pg_advisory_{}lock((18519::bigint << 32) + 'headwater.events'::regclass::oid::bigint)"
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    before, after = await asyncpg.connect(postgres_url), await asyncpg.connect(postgres_url)
+    await before.execute("SELECT " + turn.format(""))
+    monkeypatch.setattr("headwater.backends.postgres.writer.Batch", Noted)
+    clients = asyncio.gather(*(client() for _ in range(256)))
+    await seen(sql, waiting, 2)
+    others = asyncio.create_task(after.execute("SELECT " + turn.format("")))
+    await seen(sql, waiting, 3)
+    await before.execute("SELECT " + turn.format("un"))
+    await others
+    await asyncio.gather(before.close(), after.close())
+    await clients
+    assert answered_when_sent == [0, 0, 128, 256]
 
 
 async def test_many_appends_need_no_second_connection(store, postgres_server, postgres_url):
