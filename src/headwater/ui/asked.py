@@ -51,6 +51,11 @@ class Asked(msgspec.Struct, frozen=True):
         return self.entered.one(SORT) if SORT in self.entered else self.listing.sort
 
     @property
+    def searched(self) -> str:
+        """The words that are searched for; empty if none are."""
+        return self.entered.one(self.listing.search or "")
+
+    @property
     def sorts(self) -> list[str]:
         """The first keys of the order, each with its direction; empty where there is none."""
         words = [word.strip() for word in self.sort.split(",") if word.strip()]

@@ -11,9 +11,13 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import UNSET
 
-from headwater.annotations import has_members
+from headwater.annotations import has_members, is_below
 from headwater.plain import is_array
-from headwater.read_models import Page
+from headwater.read_models import Page, ReadModel
+from headwater.read_store.highlighting import highlights_of
+from headwater.read_store.searching import search_of
+from headwater.read_store.tables import Table as StoredTable
+from headwater.read_store.views import base_of
 from headwater.ui.cells import Cells, Labelled, Table, is_plain, shape_of
 from headwater.ui.names import Labels
 from headwater.ui.sitemap import Listing
@@ -22,11 +26,16 @@ _COLUMNS = 8
 
 
 class Order(Protocol):
-    """How rows are sorted now, and the addresses of the same rows in another order or from another place on."""
+    """What rows are searched for, how they are sorted, and where they are in another order or from another place on."""
 
     @property
     def sort(self) -> str:
         """The names of fields, with a minus sign where they descend."""
+        ...
+
+    @property
+    def searched(self) -> str:
+        """The words that are searched for; empty if none are."""
         ...
 
     def link(self, *left_out: str, **changes: object) -> str:
@@ -81,7 +90,7 @@ def results_of(
 
 
 def _page(listing: Listing, page: Page[Any], cells: Cells, columns: Sequence[str], asked: Order) -> Results:
-    marked = [] if page.highlights is UNSET else page.highlights
+    marked = found_words(listing, page.items, asked.searched) if page.highlights is UNSET else page.highlights
     table = cells.table(page.items, listing.row, columns, marked)
     return Results(
         table=table,
@@ -91,6 +100,15 @@ def _page(listing: Listing, page: Page[Any], cells: Cells, columns: Sequence[str
         next=None if page.next is None else asked.link(**{"page.cursor": page.next}),
         previous=None if page.previous is None else asked.link(**{"page.cursor": page.previous}),
     )
+
+
+def found_words(listing: Listing, rows: Sequence[Any], text: str) -> list[dict[str, str]]:
+    """By row and field, where the words of a search stand: for queries that do not say so themselves."""
+    if not text or not is_below(listing.row, ReadModel):
+        return []
+    table = StoredTable(listing.row.__name__, 1, base_of(listing.row))
+    search = search_of(text, table.language)
+    return [] if search is None else [highlights_of(row, table.searched, table.language, search) for row in rows]
 
 
 def _headings(table: Table, listing: Listing, asked: Order) -> tuple[Heading, ...]:

@@ -9,6 +9,8 @@ from tests.unit.ui.shop import CancelOrder, FindOrders, Line, ShipOrder
 
 from headwater.http import HttpOptions
 from headwater.http.options import NOBODY
+from headwater.servicedesk.app import app as desk
+from headwater.servicedesk.incident_messages import OpenIncident
 from headwater.ui import Show, TaskUi
 from headwater.ui.changes import Changes
 from headwater.ui.site import Site
@@ -64,6 +66,17 @@ async def test_a_search_marks_what_it_found(browser, runtime):
     assert [mark.text for mark in page.tree.all("mark")] == ["Byron"]
     assert "<b>" not in page.response.text
     assert page.rows()[0][1] == "Ada & <b>Byron</b>"
+
+
+async def test_a_search_is_marked_also_where_the_query_does_not_say_so():
+    """Programs get highlights if the query declares them, people always."""
+    async with desk.open("memory:") as runtime, browser_of(runtime) as browser:
+        await runtime.execute(OpenIncident(incident_id="INC1", caller="Ada <b>"))
+        await runtime.caught_up()
+        page = await browser.open("/ui/queries/find-incidents?search=inc1+ada&fields=incident_id&fields=caller")
+
+    assert page.rows() == [["INC1", "Ada <b>"]]
+    assert [mark.text for mark in page.tree.all("mark")] == ["INC1", "Ada"]
 
 
 async def test_a_list_is_sorted_by_its_headings_and_by_several_keys(browser, runtime):
