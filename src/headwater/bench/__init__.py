@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
+class WrongWords(ValueError):
+    """The command line's words are not understood."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benchmarks as the command line says; returns its exit code. See ``--help``."""
+    """Run the benchmarks as the command line says; returns its exit code. See ``--help``. Raises ``WrongWords``."""
     from headwater.bench.command_line import run  # what is measured is imported only to be measured
 
     return run(arguments)

@@ -8,9 +8,11 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
+from typing import NoReturn
 
 import msgspec
 
+from headwater.bench import WrongWords
 from headwater.bench.catalogue import GROUPS
 from headwater.bench.figures import Settings
 from headwater.bench.machine import machine_facts
@@ -22,7 +24,10 @@ _MISSED = 1
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the benchmarks. Progress goes to standard error. Returns 1 if ``--strict`` and a target is missed."""
+    """Run the benchmarks. Progress goes to standard error. Returns 1 if ``--strict`` and a target is missed.
+
+    Raises ``WrongWords``.
+    """
     asked = _parser().parse_args(arguments)
     if asked.list:
         _list_groups(as_json=asked.json is not None)
@@ -37,8 +42,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return _MISSED if asked.strict and (report.missed or report.not_measured) else 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """Leaves it to the caller to say what is wrong with the words, and how to exit."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise ``WrongWords``."""
+        raise WrongWords(message)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="headwater bench",
         description="Measure Headwater against floors and peers in the same run. Only ratios are judged.",
     )

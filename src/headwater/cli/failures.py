@@ -28,6 +28,12 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+class CannotBegin(HeadwaterError):
+    """A verb cannot begin: the folder or the port that it was given cannot be had."""
+
+    code = "cannot-begin"
+
+
 def exit_code_of(error: BaseException) -> ExitCode:
     """The exit code for an error that ended a verb."""
     if isinstance(error, StoreError):

@@ -21,6 +21,7 @@ import msgspec
 
 from headwater.app import App
 from headwater.cli.applications import load_app, load_part
+from headwater.cli.failures import CannotBegin
 from headwater.cli.screen import Screen, as_json_text
 from headwater.cli.verb import run_to_end
 from headwater.errors import MissingExtra
@@ -185,14 +186,13 @@ def _protocol() -> Any:
 
 @contextmanager
 def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """A listening socket, closed at the end. Raises a click error if the port cannot be had."""
+    """A listening socket, closed at the end. Raises ``CannotBegin`` if the port cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        raise click.ClickException(
-            f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
-        ) from error
+        why = f"cannot listen on {host}:{port}: {error.strerror}"
+        raise CannotBegin(why, remedy="choose another --port") from error
     with listener:
         yield listener
 

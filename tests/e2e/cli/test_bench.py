@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 
 def test_the_groups_are_listed(process):
     """``headwater bench`` hands its words on."""
@@ -9,8 +11,11 @@ def test_the_groups_are_listed(process):
 
 
 def test_wrong_words_are_usage_errors(process):
-    """Its exit code is that of every verb."""
-    assert process("bench", "--only", "nothing").code == 2
+    """Its exit code is that of every verb, and so is its problem document."""
+    ended = process("bench", "--only", "nothing")
+    assert ended.code == 2
+    assert "choose from 'append'" in ended.err
+    assert json.loads(process("bench", "--only", "nothing", "--json").err)["code"] == "usage-error"
 
 
 def test_the_groups_are_listed_for_programs(process):

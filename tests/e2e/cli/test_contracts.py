@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
@@ -68,6 +69,16 @@ def test_a_missing_lock_comes_with_the_line_that_writes_it(headwater):
     ended = headwater("contracts", "check", "app:app", "--lock", "other.json")
     assert ended.code == 1
     assert "headwater contracts freeze app:app --lock other.json" in ended.err
+    told = json.loads(headwater("contracts", "check", "app:app", "--lock", "other.json", "--json").err)
+    assert told["code"] == "contract-error"
+    assert told["remedy"].startswith("write it with")
+
+
+def test_a_lock_that_cannot_be_written_says_where_to(headwater):
+    """As every other error, with a remedy of its own."""
+    ended = headwater("contracts", "freeze", "app:app", "--lock", "missing/contracts.json", "--json")
+    assert ended.code == 1
+    assert json.loads(ended.err)["code"] == "contract-error"
 
 
 def test_a_damaged_lock_is_an_error_of_its_own(headwater, project):

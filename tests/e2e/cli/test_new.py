@@ -52,6 +52,8 @@ def test_a_place_that_cannot_be_written_is_one_clear_line(tmp_path, capsys):
     shown = capsys.readouterr().err
     assert "cannot be written" in shown
     assert "unexpected" not in shown
+    assert main(["new", str(tmp_path / "file" / "shop"), "--json"]) == 1
+    assert '"code":"cannot-begin"' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["1st", "a b", "a.b", "-x", ".."])

@@ -9,6 +9,9 @@ import click
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def command(words: tuple[str, ...]) -> int:
     """Run the benchmarks against their floors and peers; ``headwater bench --help`` lists the options."""
-    from headwater.bench import main
+    from headwater.bench import WrongWords, main
 
-    return main(words)
+    try:
+        return main(words)
+    except WrongWords as error:
+        raise click.UsageError(str(error), click.get_current_context()) from error

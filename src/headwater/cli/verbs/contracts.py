@@ -19,7 +19,7 @@ from headwater.cli.failures import ExitCode
 from headwater.cli.screen import Screen
 from headwater.cli.verb import verb
 from headwater.contracts import Change, check, freeze
-from headwater.errors import UnknownMessage
+from headwater.errors import ContractError, UnknownMessage
 from headwater.messages import Message, contract_of
 
 _LOCK_OPTION = click.option(
@@ -47,7 +47,8 @@ def freeze_contracts(screen: Screen, app: str, lock: Path) -> None:
     try:
         lock.write_bytes(freeze(catalogue))
     except OSError as error:
-        raise click.ClickException(f"{lock} cannot be written: {error.strerror}") from error
+        why = f"{lock} cannot be written: {error.strerror}"
+        raise ContractError(why, remedy="give another place: --lock FILE") from error
     count = len(catalogue.commands) + len(catalogue.queries) + len(catalogue.events)
     answer = {"lock": str(lock), "messages": count, "changes": [as_object(change) for change in changes]}
     screen.answer(answer, lambda: screen.line(f"froze {count} messages in {lock}; {_since_before(changes)}"))
@@ -64,7 +65,7 @@ def check_contracts(screen: Screen, app: str, lock: Path) -> int:
         frozen = lock.read_bytes()
     except OSError as error:
         hint = f"write it with: headwater contracts freeze {app} --lock {lock}"
-        raise click.ClickException(f"{lock} cannot be read: {error.strerror}; {hint}") from error
+        raise ContractError(f"{lock} cannot be read: {error.strerror}", remedy=hint) from error
     changes = check(catalogue, frozen)
     breaking = [change for change in changes if change.breaking]
     answer = {"compatible": not breaking, "changes": [as_object(change) for change in changes]}

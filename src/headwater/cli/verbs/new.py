@@ -9,6 +9,7 @@ from string import Template
 
 import click
 
+from headwater.cli.failures import CannotBegin
 from headwater.cli.screen import Screen
 from headwater.cli.verb import verb
 
@@ -26,11 +27,12 @@ def command(screen: Screen, name: str) -> None:
             f"{directory.name!r} is no project name: start with a letter, then letters, digits, - or _"
         )
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise click.ClickException(f"{directory} is already there and not empty; choose another name")
+        raise CannotBegin(f"{directory} is already there and not empty", remedy="choose another name")
     try:
         written = write_project(directory)
     except OSError as error:
-        raise click.ClickException(f"{directory} cannot be written: {error.strerror}; choose another place") from error
+        why = f"{directory} cannot be written: {error.strerror}"
+        raise CannotBegin(why, remedy="choose another place") from error
     answer = {"directory": str(directory), "files": written, "next": f"cd {directory} && python -m pytest"}
     screen.answer(answer, lambda: _draw(screen, directory, written))
 
