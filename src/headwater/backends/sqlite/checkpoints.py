@@ -23,20 +23,20 @@ class Checkpoints:
         self._file = file
         self._connection: Connection | None = None
         self._seen_pages = 0
-        self._next_at_pages = file.wal_pages
+        self._every_pages = self._next_at_pages = file.kind.wal_pages
         self._due = False
         self._copied = False
 
     def committed(self, connection: Connection, pages: int) -> bool:
         """Learn how many pages the write-ahead log has after a commit; true if ``copy`` should be called soon."""
         if pages < self._seen_pages:  # it started over
-            self._next_at_pages = self._file.wal_pages
+            self._next_at_pages = self._every_pages
         self._seen_pages = pages
         if self._copied:
             self._copied = False
             _copy(connection)
         elif pages >= self._next_at_pages and not self._due:
-            self._next_at_pages = pages + self._file.wal_pages
+            self._next_at_pages = pages + self._every_pages
             self._due = True
             return True
         return False

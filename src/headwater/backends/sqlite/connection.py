@@ -28,14 +28,19 @@ _RETRY_SECONDS = 0.005
 
 
 class FileKind(msgspec.Struct, frozen=True):
-    """What a file holds: ``application_id`` stands in its header, so that no other file is taken for one."""
+    """What a file holds: ``application_id`` stands in its header, so that no other file is taken for one.
+
+    After so many ``wal_pages`` the write-ahead log is copied into the file. Of an event log that is done beside the
+    commits, so seldom is better, up to what SQLite finds its way about with one table (4,062 pages).
+    """
 
     name: str
     application_id: int
+    wal_pages: int
 
 
-EVENT_LOG = FileKind("event log", 0x48574C47)
-READ_STORE = FileKind("read store", 0x48575253)
+EVENT_LOG = FileKind("event log", 0x48574C47, 3_500)
+READ_STORE = FileKind("read store", 0x48575253, 1_000)
 
 
 class SqliteFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +55,6 @@ class SqliteFile(msgspec.Struct, frozen=True, kw_only=True):
     commits: Commits = "auto"
     busy_timeout_seconds: float = 5.0
     cache_kibibytes: int = 16_384
-    wal_pages: int = 1_000
 
     @classmethod
     def of_url(cls, url: str) -> SqliteFile:
@@ -137,7 +141,7 @@ def _set_up(connection: Connection, file: SqliteFile, *, read_only: bool) -> Non
     connection.execute("PRAGMA temp_store=MEMORY")
     _write_ahead(connection, file)
     connection.execute(f"PRAGMA synchronous={_SYNCHRONOUS[file.durability]}")
-    connection.execute(f"PRAGMA wal_autocheckpoint={file.wal_pages}")
+    connection.execute(f"PRAGMA wal_autocheckpoint={file.kind.wal_pages}")
     connection.execute(f"PRAGMA journal_size_limit={_WAL_BYTES_KEPT}")
 
 

@@ -6,10 +6,11 @@ import asyncio
 from itertools import pairwise
 
 import apsw
+import msgspec
 import pytest
 
 from headwater.backends.sqlite import checkpoints
-from headwater.backends.sqlite.connection import SqliteFile
+from headwater.backends.sqlite.connection import EVENT_LOG, SqliteFile
 from headwater.backends.sqlite.event_store import SqliteEventStore
 from headwater.event_store import NewEvent
 from headwater.event_store.protocol import ALL
@@ -20,7 +21,8 @@ EVERY = 20
 @pytest.fixture(params=["auto", "thread"])
 async def store(tmp_path, request):
     """A log that is copied every twenty pages."""
-    opened = SqliteEventStore(SqliteFile(path=str(tmp_path / "log.db"), wal_pages=EVERY, commits=request.param))
+    kind = msgspec.structs.replace(EVENT_LOG, wal_pages=EVERY)
+    opened = SqliteEventStore(SqliteFile(path=str(tmp_path / "log.db"), kind=kind, commits=request.param))
     yield opened
     await opened.close()
 
