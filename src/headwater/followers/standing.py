@@ -170,6 +170,8 @@ class Standing:
         elif members:
             worst = min(members, key=lambda member: _WORST_FIRST.index(member.state))
             state, error = worst.state, worst.error
+            if state == "catching-up" and position >= head:  # it began where the log ends, and nothing has come since
+                state = "live"
         else:
             state = "stopped" if not owners & live else "live" if position >= head else "catching-up"
         return ProjectionStatus(

@@ -28,6 +28,7 @@ _ANY_ERRORS: tuple[Kind, ...] = (
     Unauthenticated,
     MethodNotAllowed,
     errors.Forbidden,
+    errors.MalformedMessage,
     errors.InvalidMessage,
     errors.UnknownMessage,
     errors.StoreError,
@@ -37,7 +38,7 @@ _ANY_ERRORS: tuple[Kind, ...] = (
     errors.ProjectionPaused,
     errors.ProjectionStalled,
 )
-BODY_ERRORS: tuple[Kind, ...] = (NotJson, BodyTooLarge, errors.MalformedMessage)
+BODY_ERRORS: tuple[Kind, ...] = (NotJson, BodyTooLarge)
 """What is wrong with a request's body."""
 COMMAND_ERRORS: tuple[Kind, ...] = (
     *_ANY_ERRORS,

@@ -68,7 +68,14 @@ async def test_rows_follow_the_log():
 async def test_a_projection_is_under_way_from_the_start():
     """Before its first look at the log it is not called stopped: that would alarm who watches."""
     async with bank(Balances) as desk:
+        await desk.append(*deposits(1))
         assert (await desk.status("Balances")).state == "catching-up"
+
+
+async def test_a_projection_that_begins_where_the_log_ends_is_live():
+    """It is as far as it can be, also as long as nothing comes."""
+    async with bank(Balances) as desk:
+        assert (await desk.status("Balances")).state == "live"
 
 
 async def test_the_checkpoint_moves_over_events_that_nobody_wants():

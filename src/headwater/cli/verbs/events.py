@@ -79,7 +79,7 @@ async def _follow(screen: Screen, store: EventStore, query: EventQuery, after: i
 
 def _draw(screen: Screen, events: Sequence[RecordedEvent], head: int) -> None:
     screen.table(("position", "recorded at", "type", "tags", "data"), [_row(event) for event in events])
-    screen.note(f"{len(events):,} events; the log ends at {head:,}")
+    screen.note(f"{len(events):,} event{'' if len(events) == 1 else 's'}; the log ends at {head:,}")
 
 
 def _row(event: RecordedEvent) -> tuple[int, str, str, str, str]:
