@@ -58,11 +58,13 @@ def test_each_kind_of_tampering_is_found(headwater, project, tasks, statements, 
 
 
 def test_a_page_overwritten_on_the_disk_is_found(headwater, project, tasks):
-    """Rubbish in the middle of the file does not end in a traceback, but in a failed check."""
+    """Rubbish in the place of the events does not end in a traceback, but in a failed check."""
     damage(project, "SELECT 1")
     file = project / "todo.db"
+    with closing(apsw.Connection(str(file))) as connection:
+        page = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'events'").get
     content = bytearray(file.read_bytes())
-    content[2 * 4096 : -4096] = b"\xa5" * len(content[2 * 4096 : -4096])
+    content[(page - 1) * 4096 : page * 4096] = b"\xa5" * 4096
     file.write_bytes(content)
     ended = headwater("verify", LOG, "--json")
     assert ended.code == 1
