@@ -17,6 +17,7 @@ from headwater.backends.postgres.row_plans import TableSql, shortened, storable
 from headwater.backends.postgres.row_pool import RowPool
 from headwater.backends.postgres.row_reading import RowReader
 from headwater.backends.postgres.row_statements import RowStatements
+from headwater.backends.postgres.row_words import CommonWords
 from headwater.backends.postgres.row_writing import READ_STORE_SCHEMA, RowWriter
 from headwater.backends.postgres.schema import prepare
 from headwater.errors import StoreClosed
@@ -74,6 +75,7 @@ class PostgresReadStore:
         self._writer = writer
         self._reader = reader
         self._pools = pools
+        self._words = CommonWords(reader, server.schema)
         self._shelf = Shelf()
         self._sql: dict[Table, TableSql] = {}
         self._closed = False
@@ -238,10 +240,9 @@ class PostgresReadStore:
         """See ``RowSource.select``."""
         self._refuse_if_closed()
         names, search = self._sql[selection.table], selection.search
-        if search is not None and selection.is_ranked and not search.is_empty:
-            ((is_common,),) = await self._reader.rows(*names.is_common(search))
-            if is_common:  # to rank them would take the longer the more there are, and tell little
-                selection = replace(selection, search=replace(search, is_common=True))
+        if search is not None and selection.is_ranked and await self._words.too_many_have(search, names):
+            # To rank them would take long, and tell little.
+            selection = replace(selection, search=replace(search, is_common=True))
         sql, values = selecting(names, storable(selection))
         return list(map(selection.made, await self._reader.rows(sql, values)))
 

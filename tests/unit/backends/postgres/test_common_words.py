@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 import pytest_asyncio
 
-from headwater.backends.postgres import row_plans
+from headwater.backends.postgres import row_plans, row_words
 from headwater.backends.postgres.read_store import open_postgres
 from headwater.read_models import PageRequest
 from headwater.testing.conformance.read_samples import TICKETS, Ticket, put
@@ -21,13 +21,19 @@ async def reader(postgres_url, monkeypatch):
         stack.push_async_callback(store.close)
         await store.prepare([TICKETS])
         rows = [
-            Ticket(code=f"{n:02}", title="word " * (4 - n % 4), text="rare" if n < 3 else "", level=n % 3)
+            Ticket(
+                code=f"{n:02}",
+                title="word " * (4 - n % 4),
+                text=("rare once", "rare", "rare")[n] if n < 3 else "",
+                level=n % 3,
+            )
             for n in range(12)
         ]
         await put(store, TICKETS, *rows)
 
         def ranking(most):
-            monkeypatch.setattr(row_plans, "MOST_RANKED", most)
+            for module in (row_plans, row_words):
+                monkeypatch.setattr(module, "MOST_RANKED", most)
             return store.reader(Ticket).sort("relevance,-code")
 
         yield ranking
@@ -56,3 +62,32 @@ async def test_pages_join_up_and_filters_hold(reader):
     page = await found.page(PageRequest(size=3, cursor=page.next))
     assert ([row.code for row in page.items], page.next) == (["01"], None)
     assert (await found.page(PageRequest(size=3, cursor=page.previous))).items == first.items
+
+
+@pytest.mark.parametrize(
+    ("most", "text", "is_counted"),
+    [
+        (4, "word", True),
+        (4, "wor*", True),
+        (4, "once", False),
+        (4, "word once", False),
+        (4, "word nowhere", False),
+        (4, "-once", True),
+        (24, "word", False),
+    ],
+)
+async def test_rows_are_counted_only_where_there_may_be_many(
+    reader, postgres_server, postgres_url, monkeypatch, most, text, is_counted
+):
+    """Statistics say which words are rare, and which tables small; without them everything is counted."""
+    counted, is_common = [], row_plans.TableSql.is_common
+    monkeypatch.setattr(
+        row_plans.TableSql, "is_common", lambda names, search: counted.append(text) or is_common(names, search)
+    )
+    monkeypatch.setattr(row_words, "_BELIEVED_SECONDS", -1.0)
+    found = reader(most).search(text)
+    before = await found.all()
+    assert counted == [text]
+    postgres_server.execute("ANALYZE headwater_read.tickets_v1", url=postgres_url)
+    assert await found.all() == before
+    assert counted == [text] * (1 + is_counted)
