@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import http.client
+import itertools
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import msgspec
 import pytest
@@ -57,6 +60,36 @@ def test_a_signal_stops_it_cleanly(project, headwater, number):
         server.send_signal(number)
         assert server.wait(timeout=30) == 0
     assert headwater("verify", "sqlite:///todo.db", "--json").json["head"] == 1
+
+
+def send_tasks(address, number, receipts):
+    """Commands on one connection, one after the other, until the server ends it."""
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=30)
+    with suppress(OSError, http.client.HTTPException):
+        for turn in itertools.count():
+            body = msgspec.json.encode({"task_id": f"t{number}-{turn}", "title": "Milk"})
+            connection.request("POST", "/commands/add-task", body, {"content-type": "application/json"})
+            receipts.append(msgspec.json.decode(connection.getresponse().read())["position"])
+    connection.close()
+
+
+def test_what_was_acknowledged_is_there_after_a_signal_under_load(project, headwater):
+    """Sixteen clients send without a pause while the server is told to stop: no receipt is for nothing."""
+    receipts: list[int] = []
+    with served(project) as (server, address):
+        clients = [threading.Thread(target=send_tasks, args=(address, n, receipts)) for n in range(16)]
+        for client in clients:
+            client.start()
+        while len(receipts) < 200 and any(client.is_alive() for client in clients):
+            clients[0].join(0.01)
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=30) == 0
+        for client in clients:
+            client.join()
+    head = headwater("verify", "sqlite:///todo.db", "--json").json["head"]
+    assert len(receipts) >= 200
+    assert len(set(receipts)) == len(receipts)
+    assert max(receipts) <= head
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
