@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import pytest
 import uvicorn
-from playwright.async_api import async_playwright
+from playwright.async_api import async_playwright, expect
 
 from headwater.http import HttpOptions, asgi
 from headwater.servicedesk.app import app
@@ -20,6 +20,8 @@ from headwater.servicedesk.ui import ui
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _OPENED = datetime.fromisoformat("2026-03-01T08:00")
 PHONE = {"width": 390, "height": 844}
+_PATIENCE_MS = 30_000  # a busy machine is slow, not wrong
+expect.set_options(timeout=_PATIENCE_MS)
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def open_page(chromium, address):
     async def opened(path="/", expected=(), **options):
         context = await chromium.new_context(**options)
         page = await context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(_PATIENCE_MS)
         complaints = []
         page.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
