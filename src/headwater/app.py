@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from headwater.catalogue import named
 from headwater.clock import Clock
 from headwater.codec import Codec
-from headwater.errors import UnknownMessage, WiringError
+from headwater.errors import WiringError
 from headwater.limits import DEFAULT_LIMITS, Limits
 from headwater.messages import Authorise, ScopeOf
 from headwater.read_models import ProjectionPlan
@@ -67,10 +67,7 @@ class App:
 
     def projection(self, name: str) -> ProjectionPlan:
         """The projection of that name, as it was declared. Raises ``UnknownMessage``."""
-        plans = {plan.name: plan for plan in self.wiring.projections}
-        if name not in plans:
-            raise UnknownMessage("projection", name, *get_close_matches(name, plans, 1), known=plans)
-        return plans[name]
+        return named("projection", name, {plan.name: plan for plan in self.wiring.projections})
 
     @asynccontextmanager
     async def open(

@@ -17,6 +17,7 @@ from headwater.messages import Command, Event, Message, Query, contract_of
 from headwater.upcasting import Upcaster, upcasters_of
 
 M = TypeVar("M", bound=Message)
+T = TypeVar("T")
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[-_ .]+")
@@ -107,6 +108,13 @@ class Catalogue:
         steps = [chain.get(step) for step in range(version, contract_of(cls).version)]
         found = tuple(step for step in steps if step is not None)
         return found if len(found) == len(steps) and 1 <= version <= contract_of(cls).version else None
+
+
+def named(kind: str, name: str, known: Mapping[str, T]) -> T:
+    """What has exactly that name. Raises ``UnknownMessage``, with the nearest name and all there are."""
+    if name not in known:
+        raise UnknownMessage(kind, name, *difflib.get_close_matches(name, known, n=1), known=known)
+    return known[name]
 
 
 def spoken_name(name: str) -> str:

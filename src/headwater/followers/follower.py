@@ -10,7 +10,6 @@ that it lost without noticing stores nothing (see ``ReadStore.commit``).
 from __future__ import annotations
 
 import asyncio
-import difflib
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,9 +18,10 @@ from time import monotonic
 
 import msgspec
 
+from headwater.catalogue import named
 from headwater.clock import Clock, SystemClock
 from headwater.codec import Codec
-from headwater.errors import StoreClosed, StoreError, StoreReadOnly, UnknownMessage
+from headwater.errors import StoreClosed, StoreError, StoreReadOnly
 from headwater.event_store.protocol import EventStore
 from headwater.followers.consumer import Consumer, ProjectionStatus
 from headwater.followers.holding import Holding
@@ -188,11 +188,7 @@ class Follower:
         await (self._reconcile() if self._shared else self._look())
 
     def _known(self, name: str) -> Consumer:
-        consumer = self._consumers.get(name)
-        if consumer is None:
-            nearest = difflib.get_close_matches(name, self._consumers, 1)
-            raise UnknownMessage("projection", name, *nearest, known=self._consumers)
-        return consumer
+        return named("projection", name, self._consumers)
 
     async def rebuild(self, name: str) -> None:
         """Drop what a consumer made and make it anew from the whole log; returns once it includes today's head.

@@ -9,14 +9,14 @@ together, and whoever held the range before learns of it: it comes back to him u
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from headwater.catalogue import named
 from headwater.clock import Clock
 from headwater.codec import Codec
-from headwater.errors import NotParked, ParkedAlone, StoreBusy, UnknownMessage
+from headwater.errors import NotParked, ParkedAlone, StoreBusy
 from headwater.event_store.protocol import EventQuery, EventStore
 from headwater.followers.consumer import Consumer, Work
 from headwater.followers.feed import Fact, facts_of
@@ -109,10 +109,7 @@ class Parking:
         raise StoreBusy(f"others kept changing {name} meanwhile", remedy="try again")
 
     def _consumer(self, name: str) -> Consumer:
-        if name not in self._consumers:
-            nearest = difflib.get_close_matches(name, self._consumers, 1)
-            raise UnknownMessage("projection", name, *nearest, known=self._consumers)
-        return self._consumers[name]
+        return named("projection", name, self._consumers)
 
     async def _find(self, consumer: Consumer, sequence: str) -> Parked:
         names = (sequence, sequence_of(sequence))
