@@ -181,31 +181,19 @@ def _objects(connection: Connection) -> dict[str, str]:
     return {f"{kind} {name}": sql for kind, name, sql in rows}
 
 
-def _type_faults(connection: Connection) -> Iterator[str]:
-    for position, number in connection.execute(statement("events_without_type")):
-        yield f"{position}: type number {number} has no name"
+def _rows_of(name: str, words: str) -> Callable[[Connection], Iterator[str]]:
+    """Finds what a statement finds, a row each, put into these words."""
+
+    def find(connection: Connection) -> Iterator[str]:
+        for row in connection.execute(statement(name)):
+            yield words.format(*row)
+
+    return find
 
 
-def _repeated_ids(connection: Connection) -> Iterator[str]:
-    for position, event_id in connection.execute(statement("ids_stored_twice")):
-        yield f"{position}: another event has its id {event_id}"
-
-
-def _missing_events(connection: Connection) -> Iterator[str]:
-    for position, index in connection.execute(statement("events_missing_in_indexes")):
-        yield f"{position}: is not in the index by {index}"
-
-
-def _extra_entries(connection: Connection) -> Iterator[str]:
-    for position, index in connection.execute(statement("entries_without_event")):
-        yield f"{position}: the index by {index} has another event there"
-
-
-def _missing_tags(connection: Connection) -> Iterator[str]:
-    for position, tag in connection.execute(statement("tags_missing_in_index")):
-        yield f"{position}: {tag} is not indexed"
-
-
-def _extra_tags(connection: Connection) -> Iterator[str]:
-    for position, tag in connection.execute(statement("tags_only_in_index")):
-        yield f"{position}: the index says {tag}, the event does not"
+_type_faults = _rows_of("events_without_type", "{}: type number {} has no name")
+_repeated_ids = _rows_of("ids_stored_twice", "{}: another event has its id {}")
+_missing_events = _rows_of("events_missing_in_indexes", "{}: is not in the index by {}")
+_extra_entries = _rows_of("entries_without_event", "{}: the index by {} has another event there")
+_missing_tags = _rows_of("tags_missing_in_index", "{}: {} is not indexed")
+_extra_tags = _rows_of("tags_only_in_index", "{}: the index says {}, the event does not")
