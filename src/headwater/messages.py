@@ -90,6 +90,9 @@ class Command(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
 Authorise: TypeAlias = Callable[["Command | Query[Any]", "str | None"], "bool | Awaitable[bool | None] | None"]
 """Asked before each command and query: message and actor in; false, or a raised ``Forbidden``, refuses it."""
 
+Tell: TypeAlias = Callable[["Receipt | Exception"], None]
+"""Called once with what came of a command. Raises nothing."""
+
 ScopeOf: TypeAlias = Callable[[Any, str | None], str | None]
 """A query and the actor who asks it in, out a name for all who may see the same; ``None`` means everybody."""
 

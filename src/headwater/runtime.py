@@ -16,12 +16,12 @@ from headwater.aggregates import Aggregate
 from headwater.catalogue import Catalogue
 from headwater.clock import Clock
 from headwater.codec import Codec
-from headwater.commands.executor import NOWHERE, Executor, Origin, Tell, authorise
+from headwater.commands.executor import NOWHERE, Executor, Origin, authorise
 from headwater.commands.offers import Offers
 from headwater.event_store.protocol import EventStore
 from headwater.followers import Follower, Progress, ProjectionStatus
 from headwater.limits import Limits
-from headwater.messages import Authorise, Command, Query, Receipt, ScopeOf
+from headwater.messages import Authorise, Command, Query, Receipt, ScopeOf, Tell
 from headwater.projections.comparing import Comparison, compare
 from headwater.queries.asker import ANYBODY, Asker, Rendered, Who
 from headwater.queries.asking import Answer, position_wanted

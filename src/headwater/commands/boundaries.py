@@ -39,6 +39,11 @@ class Boundary:
         self.state = None
         self.position = self.version = self.folded = 0
 
+    def begin(self, state: Aggregate, query: EventQuery | None) -> None:
+        """Have an empty state, to load into what the query finds."""
+        self.forget()
+        self.state, self.query = state, query
+
     @property
     def is_busy(self) -> bool:
         """Whether a command has the turn, so that the next must wait for it."""

@@ -68,9 +68,8 @@ class Decision(msgspec.Struct, gc=False):
             return
         if boundary.state is None:
             route = self.station.route
-            boundary.forget()
-            boundary.state = route.start(self.command)
-            boundary.query = route.boundary(boundary.state)
+            empty = route.start(self.command)
+            boundary.begin(empty, route.boundary(empty))
         self.is_fresh = True
         self.is_loaded = boundary.query is None
 

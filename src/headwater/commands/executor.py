@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from contextvars import Context, copy_context
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
@@ -43,10 +43,7 @@ from headwater.event_store.protocol import (
     EventQuery,
     EventStore,
 )
-from headwater.messages import Authorise, Command, Event, Metadata, Query, Receipt, contract_of
-
-Tell: TypeAlias = "Callable[[Receipt | Exception], None]"
-"""Called once with what came of a command. Raises nothing."""
+from headwater.messages import Authorise, Command, Event, Metadata, Query, Receipt, Tell, contract_of
 
 _ALLOWED = True
 _MAX_CONFLICTS = 12

@@ -66,11 +66,10 @@ async def find_offers(
 
 async def _state(route: Route, loader: Loader, boundary: Boundary, empty: Aggregate) -> Aggregate:
     """The state of a boundary as of now."""
-    if boundary.state is None:
-        boundary.forget()
-        boundary.state = empty
-        boundary.query = route.boundary(empty)
     state = boundary.state
+    if state is None:
+        state = empty
+        boundary.begin(state, route.boundary(state))
     await loader.load(boundary)
     return state
 

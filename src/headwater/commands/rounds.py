@@ -11,24 +11,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from typing import TypeAlias
 
 from headwater.commands.deciding import Decision
 from headwater.event_store.bodies import Bodies
-from headwater.messages import Receipt
-
-Finish: TypeAlias = Callable[[Receipt | Exception], None]
-"""Ends a command, with its receipt or with what went wrong."""
+from headwater.messages import Tell
 
 
 class LoadRounds:
     """The commands of one loop that are to be loaded at the end of its turn."""
 
-    def __init__(self, go_on: Callable[[Decision, Finish], object]) -> None:
+    def __init__(self, go_on: Callable[[Decision, Tell], object]) -> None:
         self._go_on = go_on
-        self._waiting: list[tuple[Decision, Finish, Context]] = []
+        self._waiting: list[tuple[Decision, Tell, Context]] = []
 
-    def join(self, decision: Decision, finish: Finish) -> None:
+    def join(self, decision: Decision, finish: Tell) -> None:
         """Load this one with the others; it goes on in the context of now."""
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._load, context=Context())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from headwater.commands.executor import NOWHERE, Origin, Tell
+from headwater.commands.executor import NOWHERE, Origin
 from headwater.errors import ProjectionBehind, UnknownMessage
 from headwater.http.exchange import (
     JSON,
@@ -32,13 +32,12 @@ from headwater.http.exchange import (
 )
 from headwater.http.faults import Headers, MethodNotAllowed, RequestFault
 from headwater.http.options import NOBODY, HttpOptions, authenticate
-from headwater.messages import Command, Receipt
+from headwater.messages import Command, Receipt, Tell
 from headwater.runtime import Runtime
 
 METHODS = ("POST",)
 _DETOURS = TERMS | {b"prefer", b"expect", b"transfer-encoding", b"upgrade"}
 """Headers that a request without a task cannot do justice to."""
-
 
 _TRUTH = (b"false", b"true")
 
