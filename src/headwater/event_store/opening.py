@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 from headwater.clock import Clock
 from headwater.errors import UnsupportedUrl
@@ -18,6 +20,8 @@ _BUILT_IN = {
     "postgresql": ("headwater.backends.postgres.event_store", "open_postgres"),
     "sqlite": ("headwater.backends.sqlite.event_store", "open_sqlite"),
 }
+_SERVER = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(:(?P<port>[0-9]*))?")
+_LARGEST_PORT = 65_535
 
 
 class Opener(Protocol):
@@ -49,14 +53,29 @@ def url_to_show(url: str) -> str:
 
     >>> url_to_show("postgresql://ann:secret@host/db?sslpassword=secret&pool=4")
     'postgresql://ann@host/db?pool=4'
+
+    Of one whose password has characters that end it too early, only the scheme is shown.
     """
     address, mark, query = url.partition("?")
     scheme, slashes, rest = address.partition("://")
-    server, slash, path = rest.partition("/")
-    user, at, host = server.rpartition("@")
-    options = "&".join(each for each in query.split("&") if "password" not in each.partition("=")[0].lower())
-    shown = f"{scheme}{slashes}{user.partition(':')[0]}{at}{host}{slash}{path}"
-    return f"{shown}{mark}{options}" if options else shown
+    options = "&".join(each for each in query.split("&") if _may_be_shown(each))
+    if slashes and not rest.startswith("/"):
+        user, at, place = rest.rpartition("@")
+        if not names_servers(place.partition("/")[0]):
+            return f"{scheme}{slashes}..."
+        address = f"{scheme}{slashes}{user.partition(':')[0]}{at}{place}"
+    return f"{address}{mark}{options}" if options else address
+
+
+def names_servers(text: str) -> bool:
+    """Whether it is ``host``, ``host:port`` or ``[address]:port``, or several of them with commas between."""
+    found = [_SERVER.fullmatch(each) for each in text.split(",")]
+    return all(each is not None and int(each["port"] or 0) <= _LARGEST_PORT for each in found)
+
+
+def _may_be_shown(option: str) -> bool:
+    name, _, value = option.partition("=")
+    return "password" not in name.lower() and "@" not in unquote(value or name)
 
 
 def schemes() -> tuple[str, ...]:

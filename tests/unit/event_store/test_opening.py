@@ -10,7 +10,7 @@ import pytest
 from headwater.errors import MissingExtra, StoreClosed, UnsupportedUrl
 from headwater.event_store import NewEvent, open_store
 from headwater.event_store.memory import MemoryEventStore
-from headwater.event_store.opening import schemes
+from headwater.event_store.opening import schemes, url_to_show
 
 
 async def test_a_store_is_closed_at_the_end_of_its_block():
@@ -86,3 +86,21 @@ async def test_the_clock_gives_the_time_of_recording(tmp_path):
         async with open_store(url, clock=Stopped()) as store:
             await store.append([NewEvent("A", b"")])
             assert (await store.read()).events[0].recorded_at == Stopped.now()
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://ann:secret@h:1/d?pool=4", "postgresql://ann@h:1/d?pool=4"),
+        ("postgresql://h/d?read_url=postgresql%3A%2F%2Fann%3Asecret%40r%2Fd&pool=4", "postgresql://h/d?pool=4"),
+        ("postgresql://h/d?read_url=postgresql://ann:secret@r/d", "postgresql://h/d"),
+        ("postgresql://ann:secret?4@h/d", "postgresql://..."),
+        ("postgresql://ann:se/cret@h/d", "postgresql://ann@h/d"),
+        ("postgresql:///d?host=/tmp", "postgresql:///d?host=/tmp"),
+        ("sqlite:////a:b@c/x.db?durability=relaxed", "sqlite:////a:b@c/x.db?durability=relaxed"),
+        ("memory:", "memory:"),
+    ],
+)
+def test_no_password_is_shown_wherever_it_stands(url, shown):
+    """Neither where it ends too early, nor in the address of a replica."""
+    assert url_to_show(url) == shown

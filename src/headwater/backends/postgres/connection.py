@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
+from math import inf
 from typing import Any, Literal, TypeVar
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
 from headwater.backends.postgres.driver import DRIVER_OPTIONS, Connection, connect, driver
 from headwater.backends.postgres.errors import is_lost, store_error
 from headwater.errors import StoreIOError, UnsupportedUrl
+from headwater.event_store.opening import names_servers, url_to_show
 
 T = TypeVar("T")
 
@@ -47,32 +49,28 @@ class PostgresLog(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of_url(cls, url: str) -> PostgresLog:
         """``postgresql://user:password@host:port/database``, options after ``?``. Raises ``UnsupportedUrl``."""
-        address, _, query = url.partition("?")
+        dsn, mine = address_and_options(url, _OPTIONS)
         shown = without_password(url)
-        if not urlsplit(address).path.strip("/"):
-            remedy = "write postgresql://user@host/database"
-            raise UnsupportedUrl(f"{shown!r} names no database", remedy=remedy, url=shown)
-        given = dict(parse_qsl(query, keep_blank_values=True))
-        unknown = sorted(given.keys() - _OPTIONS - DRIVER_OPTIONS)
-        if unknown:
-            known = ", ".join(sorted({*_OPTIONS, *DRIVER_OPTIONS}))
-            raise UnsupportedUrl(f"unknown option {unknown[0]!r} in {shown!r}", remedy=f"known are: {known}", url=shown)
-        theirs = {name: value for name, value in given.items() if name in DRIVER_OPTIONS}
-        mine = {name: value for name, value in given.items() if name in _OPTIONS}
-        dsn = f"{address}?{urlencode(theirs)}" if theirs else address
         try:
             made = msgspec.convert({"dsn": dsn, **mine}, cls, strict=False)
         except msgspec.ValidationError as error:
             raise UnsupportedUrl(f"{shown!r} has a bad option: {error}", remedy="see the options", url=shown) from None
-        if not 0 < len(made.schema.encode()) <= _LONGEST_NAME or made.pool < 1 or made.poll <= 0 or made.timeout <= 0:
-            remedy = f"schema has 1 to {_LONGEST_NAME} bytes, pool, poll and timeout are positive"
+        check_schema_name(made.schema, shown)
+        if made.pool < 1 or made.statement_cache_size < 0 or not (0 < made.poll < inf and 0 < made.timeout < inf):
+            remedy = "pool, poll and timeout are above 0 and finite, statement_cache_size is not below 0"
             raise UnsupportedUrl(f"{shown!r} has an option out of bounds", remedy=remedy, url=shown)
+        if made.read_url:
+            address_and_options(made.read_url)
         return made
 
     @property
     def place(self) -> str:
         """What errors call it."""
-        return f"{without_password(self.dsn)} (schema {self.schema})"
+        return self.place_at(self.dsn)
+
+    def place_at(self, dsn: str) -> str:
+        """What errors call the same log at another address."""
+        return f"{without_password(dsn)} (schema {self.schema})"
 
     @property
     def quoted_schema(self) -> str:
@@ -88,12 +86,36 @@ class PostgresLog(msgspec.Struct, frozen=True, kw_only=True):
 _OPTIONS = {*PostgresLog.__struct_fields__} - {"dsn"}
 
 
+def address_and_options(url: str, ours: Collection[str] = ()) -> tuple[str, dict[str, str]]:
+    """The address as the driver takes it, its own options included, and ``ours``. Raises ``UnsupportedUrl``."""
+    address, _, query = url.partition("?")
+    authority, _, database = address.partition("://")[2].partition("/")
+    shown = without_password(url)
+    if "#" in authority or not names_servers(authority.rpartition("@")[2]):
+        remedy = "a port is a number to 65535; in a name or password write @ : / ? # [ ] as %40 %3A %2F %3F %23 %5B %5D"
+        raise UnsupportedUrl(f"{shown!r} names no server", remedy=remedy, url=shown)
+    if not database.strip("/"):
+        remedy = "write postgresql://user@host/database"
+        raise UnsupportedUrl(f"{shown!r} names no database", remedy=remedy, url=shown)
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    if unknown := sorted(given.keys() - DRIVER_OPTIONS - {*ours}):
+        known = ", ".join(sorted({*ours, *DRIVER_OPTIONS}))
+        raise UnsupportedUrl(f"unknown option {unknown[0]!r} in {shown!r}", remedy=f"known are: {known}", url=shown)
+    theirs = {name: value for name, value in given.items() if name in DRIVER_OPTIONS}
+    mine = {name: value for name, value in given.items() if name not in DRIVER_OPTIONS}
+    return f"{address}?{urlencode(theirs)}" if theirs else address, mine
+
+
+def check_schema_name(name: str, shown: str) -> None:
+    """Refuse what cannot be the name of a schema. Raises ``UnsupportedUrl``."""
+    if not 0 < len(name.encode()) <= _LONGEST_NAME or not name.isprintable() or name.startswith("pg_"):
+        remedy = f"a schema has 1 to {_LONGEST_NAME} bytes, no control characters, and does not begin with pg_"
+        raise UnsupportedUrl(f"{shown!r} names no schema that can be: {name!r}", remedy=remedy, url=shown)
+
+
 def without_password(url: str) -> str:
     """The URL as it may stand in errors and logs: without password and options."""
-    address = url.partition("?")[0]
-    scheme, slashes, rest = address.partition("://")
-    user, at, host = rest.rpartition("@")
-    return f"{scheme}{slashes}{user.partition(':')[0]}{at}{host}"
+    return url_to_show(url).partition("?")[0]
 
 
 async def open_connection(log: PostgresLog, dsn: str = "") -> Connection:
@@ -108,7 +130,7 @@ async def open_connection(log: PostgresLog, dsn: str = "") -> Connection:
     try:
         return await connect(dsn or log.dsn, {}, **options)
     except Exception as error:
-        raise store_error(error, log.place) from error
+        raise store_error(error, log.place_at(dsn or log.dsn)) from error
 
 
 async def say_goodbye(connection: Connection) -> None:
@@ -127,7 +149,8 @@ class Lanes:
 
     def __init__(self, log: PostgresLog, dsn: str = "") -> None:
         self._log = log
-        self._dsn = dsn
+        self._dsn = dsn or log.dsn
+        self._place = log.place_at(self._dsn)
         self._room = asyncio.Semaphore(log.pool)
         self._idle: deque[Connection] = deque()
         self._closed = False
@@ -144,7 +167,7 @@ class Lanes:
                     connection.terminate()
                 else:
                     await self._give(connection)
-                raise store_error(error, self._log.place, committing=committing) from error
+                raise store_error(error, self._place, committing=committing) from error
             except BaseException:  # cancelled in the middle of something
                 connection.terminate()
                 raise

@@ -1,6 +1,7 @@
 """Driver errors become domain errors here, by SQLSTATE. Reads: headwater.errors. Read next: connection.py.
 
-Source: the PostgreSQL manual, appendix A. A message is in the server's language, so its text is never looked at.
+Source: the PostgreSQL manual, appendix A. A message is in the server's language: it may be shown, but nothing depends
+on its text.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ UNIQUE_VIOLATION = "23505"
 WRONG_ISOLATION = "HW001"
 
 _RETRY = "retry; if it lasts, look at the server's locks and connections"
-_PRIMARY = "give the URL of the primary; a replica is named by read_url"
+_PRIMARY = "give the URL of the primary (read_url names a replica), or look at default_transaction_read_only"
+_TIMEOUTS = "retry; if it lasts, look at statement_timeout and at what the server is busy with"
 _GRANT = "grant the role what it needs, or connect as another one"
 _BACKUP = "restore it from a backup"
 _ADDRESS = "check the database, the user and the password in the URL"
@@ -35,8 +37,9 @@ _KINDS: dict[str, tuple[type[StoreError], str, str]] = {
     "42501": (StoreReadOnly, "the role may not do that in {}", _GRANT),
     **dict.fromkeys(("3F000", "42P01", "42883"), (SchemaOutdated, "{} lacks a part of the schema", "")),
     **dict.fromkeys(
-        ("40001", "40P01", "53200", "53300", "55P03", "57014", "57P03"), (StoreBusy, "the server of {} is busy", _RETRY)
+        ("40001", "40P01", "53200", "53300", "55P03", "57P03"), (StoreBusy, "the server of {} is busy", _RETRY)
     ),
+    "57014": (StoreBusy, "the server of {} broke the statement off", _TIMEOUTS),
     **dict.fromkeys(("XX001", "XX002"), (StoreCorrupt, "{} is damaged", _BACKUP)),
     **dict.fromkeys(("3D000", "28000", "28P01"), (StoreIOError, "{} cannot be opened", _ADDRESS)),
     WRONG_ISOLATION: (StoreIOError, "{} has another isolation level than appends need", _ISOLATION),
@@ -79,7 +82,8 @@ def _by_state(state: str | None, error: BaseException, place: str, *, committing
     if state is None or is_lost(error):
         return _of_connection(error, facts, committing=committing)
     if state not in _KINDS:
-        return StoreIOError(f"{place} failed with SQLSTATE {state}", remedy="look into the server's log", **facts)
+        what = f"{place} failed with SQLSTATE {state}: {_words(error)}"
+        return StoreIOError(what, remedy="look into the server's log", **facts)
     kind, text, remedy = _KINDS[state]
     return kind(text.format(place), remedy=remedy, **facts)
 
@@ -91,5 +95,11 @@ def _of_connection(error: BaseException, facts: dict[str, Any], *, committing: b
     if isinstance(error, TimeoutError):
         remedy = "check the network, or give a longer timeout"
         return StoreBusy(f"{place} did not answer in time", remedy=remedy, **facts)
-    remedy = "check the server and the network"
-    return StoreIOError(f"the connection to {place} failed: {type(error).__name__}", remedy=remedy, **facts)
+    remedy = "check the URL, the server and the network"
+    what = f"the connection to {place} failed: {type(error).__name__}: {_words(error)}"
+    return StoreIOError(what, remedy=remedy, **facts)
+
+
+def _words(error: BaseException) -> str:
+    """The first line of what driver or server say, without the details, which may hold values."""
+    return str(getattr(error, "message", None) or error).partition("\n")[0]

@@ -66,20 +66,20 @@ def grants(url: str, roles: Roles, *, read_store: str | None = None) -> list[Scr
     A read store that is not in PostgreSQL has no roles, so there is no script for it. Raises ``UnsupportedUrl`` for a
     log that is not in PostgreSQL, ``ValueError`` for names that cannot be roles.
     """
-    if urlsplit(url).scheme not in _SCHEMES:
+    if _scheme(url) not in _SCHEMES:
         shown = without_password(url)
         remedy = "a log in SQLite is protected by the permissions of its file"
         raise UnsupportedUrl(f"{shown!r} is not in PostgreSQL, and has no roles", remedy=remedy, url=shown)
+    log = PostgresLog.of_url(url)
     user = urlsplit(url).username
     if faults := roles.faults(unquote(user) if user else None):
         raise ValueError("; ".join(faults))
-    log = PostgresLog.of_url(url)
     rows_url = read_store or read_store_beside(url)
     names = {"log": quoted(log.schema), **{name: quoted(getattr(roles, name)) for name in roles.__struct_fields__}}
     makers = [_filled("make_role", role=quoted(name), literal=_literal(quoted(name))) for name in roles.names()]
     makers[1:] = [each.partition("\n")[2] for each in makers[1:]]  # the comment stands once
     event_log = _filled("grant_event_log", **names)
-    if urlsplit(rows_url).scheme not in _SCHEMES:
+    if _scheme(rows_url) not in _SCHEMES:
         return [_script(url, *makers, event_log)]
     read_tables = _filled("grant_read_store", rows=quoted(RowServer.of_url(rows_url).schema), **names)
     if _database(url) == _database(rows_url):
@@ -106,6 +106,10 @@ def _literal(text: str) -> str:
 
 def _is_name(name: str) -> bool:
     return 0 < len(name.encode()) <= _LONGEST_NAME and name.isprintable() and "$" not in name and ";" not in name
+
+
+def _scheme(url: str) -> str:
+    return url.partition(":")[0]
 
 
 def _database(url: str) -> tuple[str | None, int | None, str]:

@@ -7,17 +7,17 @@ Read next: row_pool.py.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from math import inf
+from typing import Literal
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
-from headwater.backends.postgres.connection import Durability, without_password
+from headwater.backends.postgres.connection import Durability, address_and_options, check_schema_name, without_password
 from headwater.backends.postgres.driver import DRIVER_OPTIONS
 from headwater.errors import UnsupportedUrl
 from headwater.read_store.statements import quoted
 
-_LONGEST_NAME = 63
 _LONGEST_PAUSE = "5s"
 """A process that is stopped in the middle of a commit holds locks that others wait for: the server breaks it off."""
 _SETTINGS = {
@@ -53,30 +53,21 @@ class RowServer(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of_url(cls, url: str) -> RowServer:
         """``postgresql://user@host/database?schema=rows``, with the driver's own options. Raises ``UnsupportedUrl``."""
-        base, _, query = url.partition("?")
-        options = dict(parse_qsl(query, keep_blank_values=True))
-        made: dict[str, Any] = {name: options.pop(name) for name in _OPTIONS if name in options}
-        unknown = sorted(options.keys() - DRIVER_OPTIONS)
-        if unknown:
-            known = ", ".join(sorted({*_OPTIONS, *DRIVER_OPTIONS}))
-            raise _refused(url, f"has an unknown option {unknown[0]!r}", f"known are: {known}")
-        made["address"] = f"{base}?{urlencode(options)}" if options else base
+        address, made = address_and_options(url, _OPTIONS)
         try:
-            server = msgspec.convert(made, cls, strict=False)
+            server = msgspec.convert({"address": address, **made}, cls, strict=False)
         except msgspec.ValidationError as error:
             raise _refused(
                 url, f"has a bad option: {error}", "pool sizes are whole numbers, times are seconds"
             ) from None
-        if not 0 < len(server.schema.encode()) <= _LONGEST_NAME:
-            raise _refused(url, "names no schema", f"schema has 1 to {_LONGEST_NAME} bytes")
+        check_schema_name(server.schema, without_password(url))
         if (
             min(server.pool_size, server.write_pool_size) < 1
-            or server.pool_timeout <= 0
-            or server.poll <= 0
-            or server.statement_timeout < 0
+            or not (0 < server.pool_timeout < inf and 0 < server.poll < inf)
+            or not 0 <= server.statement_timeout < inf
         ):
             raise _refused(
-                url, "has an option out of bounds", "there is at least one connection, and times are positive"
+                url, "has an option out of bounds", "there is at least one connection, and times are above 0 and finite"
             )
         return server
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headwater.backends.postgres.connection import Lanes, PostgresLog, without_password
+from headwater.backends.postgres.row_connections import RowServer
 from headwater.errors import StoreIOError, UnsupportedUrl
 from headwater.event_store import open_store
 
@@ -22,7 +23,11 @@ def test_options_of_the_log_are_ours_and_the_rest_is_the_drivers():
 
 @pytest.mark.parametrize(
     "rest",
-    ["?colour=red", "?pool=many", "?pool=0", "?durability=none", "?schema=", f"?schema={'x' * 64}", "?poll=0"],
+    [
+        *("?colour=red", "?pool=many", "?pool=0", "?durability=none", "?poll=0", "?poll=nan", "?timeout=inf"),
+        *("?schema=", f"?schema={'x' * 64}", "?schema=pg_logs", "?schema=a%00b", "?statement_cache_size=-1"),
+        *("?read_url=elsewhere", "?read_url=postgresql://ann:secret@replica/desk?colour=red"),
+    ],
 )
 def test_a_bad_option_is_refused_without_telling_the_password(rest):
     """The error says what is known."""
@@ -36,6 +41,30 @@ def test_a_database_must_be_named():
     """The user's own one is not taken by mistake."""
     with pytest.raises(UnsupportedUrl):
         PostgresLog.of_url("postgresql://host")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ann:secret#?@db.example/desk",
+        "postgresql://ann:secret/@db.example/desk",
+        "postgresql://ann:secret?@db.example/desk",
+        "postgresql://ann:secret@db.example:seventy/desk",
+        "postgresql://ann:secret@db.example:70000/desk",
+        "postgresql://ann:secret@[::1/desk",
+    ],
+)
+def test_an_address_that_cannot_be_is_refused_with_what_to_write_instead(url):
+    """A password that ends too early is not told either."""
+    for opened in (PostgresLog.of_url, RowServer.of_url):
+        with pytest.raises(UnsupportedUrl, match="%40") as refusal:
+            opened(url)
+        assert "secret" not in f"{refusal.value} {refusal.value.fields}"
+
+
+def test_several_servers_may_be_named():
+    """The driver takes the first that answers."""
+    assert PostgresLog.of_url("postgresql://ann@one:5432,[::1]:5433,three/desk").dsn.endswith("three/desk")
 
 
 def test_passwords_are_not_shown():
@@ -52,6 +81,21 @@ async def test_a_server_that_is_not_there():
             pass
     assert "127.0.0.1:1" in refusal.value.message
     assert "secret" not in str(refusal.value)
+
+
+async def test_a_replica_that_is_not_there_is_called_by_its_own_address(postgres_url):
+    """Not by that of the primary, which is well."""
+    async with open_store(f"{postgres_url}?read_url=postgresql://ann:secret@127.0.0.1:1/desk") as store:
+        with pytest.raises(StoreIOError, match=r"ann@127\.0\.0\.1:1/desk") as refusal:
+            await store.head()
+    assert "secret" not in str(refusal.value)
+
+
+async def test_what_the_driver_says_is_passed_on(postgres_server):
+    """Else nobody knows which of an address's options is at fault."""
+    with pytest.raises(StoreIOError, match="SSL"):
+        async with open_store(f"{postgres_server.url}?sslmode=require"):
+            pass
 
 
 async def test_a_database_that_is_not_there(postgres_server):
