@@ -18,6 +18,7 @@ from headwater.event_store.protocol import Appended, Conflict, EventStore
 Outcome: TypeAlias = Appended | Conflict | Exception
 """What came of an append. What it failed with is a value here, since who is called back has nowhere to raise it."""
 
+SEND_AGAIN = "send it again; with an idempotency key it is safe"
 _MAX_REPEATS = 5
 _FIRST_PAUSE_SECONDS = 0.001
 _LONGEST_PAUSE_SECONDS = 0.1
@@ -51,13 +52,17 @@ class Appends:
     async def known(self, outcome: Outcome, request: Request) -> Appended | Conflict:
         """The outcome; if it is unknown, that of a repeat with the same event ids, which stores them only once.
 
-        Raises what the append failed with, ``OutcomeUnknown`` only if it stays so.
+        Raises what the append failed with. Once nobody knows what came of it, a repeat that fails says nothing of the
+        time before, however it fails: that is ``OutcomeUnknown``.
         """
+        if isinstance(outcome, Exception) and not isinstance(outcome, OutcomeUnknown):
+            raise outcome
         repeats = 0
         while isinstance(outcome, Exception):
             repeats += 1
-            if repeats > _MAX_REPEATS or not isinstance(outcome, OutcomeUnknown):
-                raise outcome
+            if repeats > _MAX_REPEATS:
+                what = "nobody knows whether the command's events were stored"
+                raise OutcomeUnknown(what, remedy=SEND_AGAIN) from outcome
             await asyncio.sleep(pause_seconds(repeats))
             outcome = await self.append(request)
         return outcome

@@ -20,7 +20,7 @@ import msgspec
 from headwater.aggregates import Aggregate
 from headwater.clock import Clock
 from headwater.codec import Codec
-from headwater.commands.appending import Appends, Outcome, pause_seconds
+from headwater.commands.appending import SEND_AGAIN, Appends, Outcome, pause_seconds
 from headwater.commands.boundaries import Boundaries, Boundary
 from headwater.commands.deciding import Decision, Station, Terms
 from headwater.commands.gathering import GatheredReads
@@ -236,7 +236,7 @@ class Executor:
     def _told_by(self, tell: Tell, task: asyncio.Task[Receipt]) -> None:
         self._tasks.discard(task)
         if task.cancelled():
-            tell(OutcomeUnknown("the command was given up", remedy="send it again; with an idempotency key it is safe"))
+            tell(OutcomeUnknown("the command was given up", remedy=SEND_AGAIN))
             return
         try:
             tell(task.result())

@@ -23,6 +23,8 @@ from headwater.errors import (
     InvalidMessage,
     OutcomeUnknown,
     Refused,
+    StoreError,
+    StoreIOError,
     UnknownMessage,
 )
 from headwater.event_store import open_store
@@ -296,6 +298,33 @@ class Forgetful:
 async def test_an_unknown_outcome_is_repeated_with_the_same_ids(make: Make, store: EventStore) -> None:
     """The command has one effect and an answer."""
     assert await make(Forgetful(store)).execute(DEFINE) == Receipt(1)
+    assert await store.head() == 1
+
+
+class Gone:
+    """A store that stores, loses the acknowledgement, and then cannot be reached, which it says of the repeats."""
+
+    def __init__(self, store: EventStore) -> None:
+        self.read = store.read
+        self._store = store
+        self._failure: StoreError = OutcomeUnknown("no answer")
+
+    async def append(self, events: Sequence[NewEvent], condition: AppendCondition | None = None) -> Appended | Conflict:
+        """Store it the first time, and never say so."""
+        failure, self._failure = self._failure, StoreIOError("the server is gone: nothing was stored")
+        if isinstance(failure, OutcomeUnknown):
+            await self._store.append(events, condition)
+        raise failure
+
+
+@pytest.mark.parametrize("command", [DEFINE, d.IssueInvoice(amount=1)])
+async def test_a_failed_repeat_does_not_say_that_nothing_was_stored(
+    make: Make, store: EventStore, command: Command
+) -> None:
+    """Whoever believed that and sent the command again would have its events twice."""
+    with pytest.raises(OutcomeUnknown, match="idempotency key") as told:
+        await make(Gone(store)).execute(command)
+    assert isinstance(told.value.__cause__, StoreIOError)
     assert await store.head() == 1
 
 
