@@ -92,10 +92,19 @@ class Codec:
     # -- metadata ------------------------------------------------------------------------------------------------------
 
     def encode_metadata(self, metadata: Metadata) -> bytes:
-        """Metadata as JSON, without ``id`` and ``recorded_at``, which the envelope carries."""
+        """Metadata as JSON, without ``id`` and ``recorded_at``, which the envelope carries.
+
+        It is read back before it goes out, as bodies are: an ``actor`` that is a number would be stored and never read
+        again. Raises ``InvalidMessage``.
+        """
         if metadata.id is not None or metadata.recorded_at is not None:
             metadata = msgspec.structs.replace(metadata, id=None, recorded_at=None)
-        return self._encoder.encode(metadata)
+        try:
+            data = self._encoder.encode(metadata)
+            self._metadata.decode(data)
+        except (*_FAULTY, TypeError, NotImplementedError) as error:
+            raise explain_values(Metadata, "metadata", msgspec.structs.asdict(metadata), error, strict=True) from error
+        return data
 
     def metadata_of(self, recorded: RecordedEvent) -> Metadata:
         """An event's metadata with its ``id`` and ``recorded_at`` filled in. Raises ``UndecodableEvent``."""
@@ -150,10 +159,10 @@ class Codec:
         try:
             data = self._encoder.encode(message)
             return cast("M", decode(data))
+        except (UnicodeEncodeError, TypeError, NotImplementedError) as error:  # it has no form in JSON
+            raise explain_values(cls, contract_of(cls).name, _fields(message), error, strict=True) from error
         except _FAULTY as error:
             raise explain_json(cls, contract_of(cls).name, self._encoder.encode(message), error) from error
-        except (TypeError, NotImplementedError) as error:
-            raise explain_values(cls, contract_of(cls).name, _fields(message), error, strict=True) from error
 
     # -- anything ------------------------------------------------------------------------------------------------------
 

@@ -148,7 +148,7 @@ class _Values:
             msgspec.convert(value, hint, strict=self._strict, dec_hook=decode_foreign, str_keys=True)
         except _DECODING as error:
             return error
-        return None
+        return _unwritable(value)
 
     def entries(self, value: Any) -> Mapping[str, Any] | None:
         return {str(key): inner for key, inner in value.items()} if is_mapping_value(value) else None
@@ -239,6 +239,17 @@ class _Walk:
                     yield FieldError(
                         pointer(*path, name), f"is not a field of {class_of(hint).__name__}{_near(name, known)}"
                     )
+
+
+def _unwritable(value: Any) -> Exception | None:
+    """What keeps a value that fits its type out of JSON: half a surrogate pair, as in a file name of a command line."""
+    try:
+        msgspec.json.encode(value, enc_hook=str)
+    except UnicodeEncodeError as error:
+        return ValueError(f"Expected text, got half a surrogate pair at character {error.start}")
+    except _DECODING:
+        return None
+    return None
 
 
 def _described(hint: Any) -> Any:

@@ -209,6 +209,23 @@ def test_message_with_a_value_that_is_no_json_is_told():
         CODEC.validated(m.OpenIncident(incident_id="INC1", caller=object(), impact=2))
 
 
+def test_half_a_surrogate_pair_is_a_fault_of_its_field():
+    """A command line gives one for a byte that is no UTF-8. It is text, but no text that can be stored."""
+    with pytest.raises(InvalidMessage) as caught:
+        CODEC.validated(m.OpenIncident(incident_id="INC1", caller="\udcff", impact=9))
+    assert [error.pointer for error in caught.value.errors] == ["/caller", "/impact"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("actor", 7), ("tenant", ["t1"]), ("correlation", object()), ("causation", "\udcff")]
+)
+def test_metadata_that_could_not_be_read_again_is_not_written(field, value):
+    """What is stored stays: one event with a number for an actor would stop every reader of the log."""
+    with pytest.raises(InvalidMessage) as caught:
+        CODEC.encode_metadata(Metadata(command="OpenIncident", **{field: value}))
+    assert [error.pointer for error in caught.value.errors] == [f"/{field}"]
+
+
 def test_a_class_in_the_place_of_a_message_is_told():
     """Whoever forgets the parentheses learns it from a typed error."""
     with pytest.raises(ContractError, match="is not a message"):

@@ -17,9 +17,10 @@ _MAX_KEY = 255
 
 
 def key_tag(key: str) -> str:
-    """The tag that an idempotency key becomes. Raises ``InvalidMessage`` for an empty or overlong key."""
-    if not key or len(key) > _MAX_KEY:
-        fault = FieldError("/idempotency_key", f"has 1 to {_MAX_KEY} characters")
+    """The tag that an idempotency key becomes. Raises ``InvalidMessage`` for what is no text, empty or too long."""
+    given: object = key
+    if not isinstance(given, str) or not 0 < len(given) <= _MAX_KEY:
+        fault = FieldError("/idempotency_key", f"is text of 1 to {_MAX_KEY} characters")
         raise InvalidMessage("idempotency key", (fault,))
     return f"idempotency:{key}"
 

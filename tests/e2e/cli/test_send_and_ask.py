@@ -69,6 +69,7 @@ def test_the_actor_stands_in_the_metadata(headwater):
         (("add-task", "-f", "task_id"), 2, "usage-error"),
         (("add-task", "@nowhere.json"), 2, "usage-error"),
         (("add-task", "{}", "--expect", "-1"), 2, "usage-error"),
+        (("add-task", '{"task_id": "\udcff", "title": "x"}'), 1, "malformed-message"),
     ],
 )
 def test_bad_input_is_named_and_leaves_no_file(headwater, project, words, code, problem):
@@ -76,6 +77,14 @@ def test_bad_input_is_named_and_leaves_no_file(headwater, project, words, code, 
     ended = headwater("send", "app:app", *words, "--json")
     assert (ended.code, ended.problem["code"]) == (code, problem)
     assert not (project / "todo.db").exists()
+
+
+@pytest.mark.parametrize("words", [("-f", "title=\udcff"), ("-f", "title=Milk", "--actor", "\udcff")])
+def test_a_byte_that_is_no_utf_8_is_told_with_its_place(headwater, words):
+    """A shell passes on whatever bytes it is given."""
+    ended = headwater("send", "app:app", "add-task", "-f", "task_id=t1", *words, "--json")
+    assert (ended.code, ended.problem["code"]) == (1, "invalid-message")
+    assert [each["pointer"] for each in ended.problem["errors"]] == ["/actor" if "--actor" in words else "/title"]
 
 
 def test_all_faults_of_a_body_come_at_once(headwater):

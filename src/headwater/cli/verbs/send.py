@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def _read(body: str) -> bytes:
     if body == "-":
         return sys.stdin.buffer.read()
     if not body.startswith("@"):
-        return body.encode()
+        return os.fsencode(body)  # the very bytes that stand on the command line
     try:
         return Path(body[1:]).read_bytes()
     except OSError as error:
