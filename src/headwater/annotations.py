@@ -18,6 +18,12 @@ UNRESOLVED = (NameError, TypeError, AttributeError, SyntaxError)
 """What reading annotations raises when a name in them does not exist, or not at module level."""
 
 
+def unresolved(error: Exception) -> str:
+    """What is wrong with a class or function whose annotations cannot be read, and what to do about it."""
+    remedy = "; define the named types at module level" if isinstance(error, NameError) else ""
+    return f"its annotations cannot be resolved ({error}){remedy}"
+
+
 def peel(hint: Any) -> tuple[tuple[Any, ...], Any]:
     """The marks on an annotation itself (``Annotated`` metadata) and the bare type under them.
 

@@ -151,7 +151,7 @@ def _spoken(messages: Mapping[str, type[M]]) -> dict[str, type[M]]:
 def _find(kind: str, known: Mapping[str, type[M]], canonical: Mapping[str, type[M]], name: str) -> type[M]:
     found = known.get(name) or (known.get(spoken_name(name)) if kind != "event" else None)
     if found is None:
-        raise UnknownMessage(kind, name, _nearest(name, canonical))
+        raise UnknownMessage(kind, name, _nearest(name, canonical), known=canonical)
     return found
 
 

@@ -130,6 +130,8 @@ __all__ = [
     "WrongApp",
 ]
 
+_MOST_LISTED = 30
+
 
 class WiringError(HeadwaterError, TypeError):
     """The parts of an application do not fit together. ``faults`` lists every fault, not only the first."""
@@ -214,14 +216,16 @@ class InvalidMessage(MessageError):
 
 
 class UnknownMessage(MessageError, LookupError):
-    """No message of that name. ``nearest`` is the closest known name, if any is close; all ``known`` may be listed."""
+    """No message of that name. ``nearest`` is the closest known name, if any is close; those ``known`` are listed."""
 
     code = "unknown-message"
     name: str
     nearest: str | None
 
     def __init__(self, kind: str, name: str, nearest: str | None = None, *, known: Iterable[str] = ()) -> None:
-        listed = ", ".join(sorted(known))
+        names = sorted(known)
+        more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
+        listed = ", ".join(names[:_MOST_LISTED]) + more
         hints = (f"did you mean {nearest}?" if nearest else "", f"there are: {listed}" if listed else "")
         remedy = " ".join(filter(None, hints))
         super().__init__(f"no {kind} is called {name!r}", remedy=remedy, kind=kind, name=name, nearest=nearest)

@@ -36,6 +36,11 @@ def nested_values(cls: type[Message], values: Mapping[str, Any]) -> dict[str, An
     return _listed(cls, nested)
 
 
+def dotted(name: str) -> str:
+    """A parameter's name in the one of its spellings that links use: ``page.size`` for ``page[size]``."""
+    return ".".join(_PART.findall(name)) or name
+
+
 def _put(into: dict[str, Any], path: list[str], value: Any) -> bool:
     *outer, last = path
     for part in outer:

@@ -29,7 +29,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from headwater.annotations import UNRESOLVED, class_of, is_below, is_optional, options, peel
+from headwater.annotations import UNRESOLVED, class_of, is_below, is_optional, options, peel, unresolved
 from headwater.figure_marks import ADDED, MARKS, Count, Sum
 from headwater.messages import Event, contract_of
 from headwater.row_handlers import EventHandler, Filled, KeyOf, handlers_of
@@ -283,7 +283,7 @@ def _model_faults(model: type[ReadModel]) -> Iterator[str]:
     try:
         listed = list(marked_fields(model))
     except (NameError, TypeError) as error:
-        yield f"{name}: its annotations cannot be resolved ({error}); define the named types at module level"
+        yield f"{name}: {unresolved(error)}"
         return
     if not any(Key() in marks for _, marks, _ in listed):
         yield f"{name}: no field is the key; mark one: Annotated[str, Key()]"

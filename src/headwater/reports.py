@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar, dataclass_transform, get_args, get_ori
 
 import msgspec
 
-from headwater.annotations import is_below, is_optional, options, peel
+from headwater.annotations import is_below, is_optional, options, peel, unresolved
 from headwater.figure_marks import MARKS, UNITS, Count, Group, Mark
 from headwater.read_models import ReadModel
 from headwater.signatures import is_kind
@@ -66,7 +66,7 @@ def report_shape(row: type[ReportRow[Any]]) -> ReportShape:
             else:
                 fields.append(found)
     except (NameError, TypeError) as error:
-        faults.append(f"{row.__name__}: its annotations cannot be resolved ({error}); define the types at module level")
+        faults.append(f"{row.__name__}: {unresolved(error)}")
     if not fields and not faults:
         faults.append(f"{row.__name__} has no field; mark one: Annotated[int, Count()]")
     return ReportShape(model, tuple(fields), tuple(faults))

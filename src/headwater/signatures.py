@@ -1,4 +1,7 @@
-"""What a registered function asks for, read from its annotations once. Reads: errors.py. Read next: aggregates.py."""
+"""What a registered function asks for, read from its annotations once.
+
+Reads: annotations.py. Read next: aggregates.py.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 import msgspec
 
+from headwater.annotations import unresolved
 from headwater.clock import Now
 
 
@@ -42,7 +46,7 @@ def read_signature(function: Callable[..., Any], *, method: bool) -> Signature |
     try:
         hints = typing.get_type_hints(function, include_extras=True)
     except (NameError, TypeError, AttributeError) as error:
-        return f"{where}: its annotations cannot be resolved ({error}); define the named types at module level"
+        return f"{where}: {unresolved(error)}"
     listed = list(inspect.signature(function).parameters.values())[1 if method else 0 :]
     for parameter in listed:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):

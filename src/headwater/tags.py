@@ -32,6 +32,7 @@ from headwater.annotations import (
     name_of,
     options,
     peel,
+    unresolved,
 )
 from headwater.errors import WiringError
 from headwater.messages import Tag
@@ -149,7 +150,7 @@ class _Compiler:
                 if collector is not None:
                     parts.append((name, collector))
         except UNRESOLVED as error:
-            fault = f"its annotations cannot be resolved ({error}); define the types at module level"
+            fault = unresolved(error)
             self.faults.append(f"{where}: {fault}")
         return parts
 

@@ -83,6 +83,15 @@ def test_unknown_name_is_told_with_the_nearest(find, name, nearest):
     assert caught.value.nearest == nearest
 
 
+def test_a_name_like_no_other_is_told_with_all_there_are():
+    """Who guesses learns what to choose from, as far as that can be read."""
+    with pytest.raises(UnknownMessage) as caught:
+        CATALOGUE.query_type("zzz")
+    assert caught.value.remedy == f"there are: {', '.join(sorted(CATALOGUE.queries))}"
+    many = UnknownMessage("command", "zzz", known=[f"C{number:02}" for number in range(32)])
+    assert many.remedy.endswith("C28, C29 and 2 more")
+
+
 def test_union_of_messages_is_opened():
     """A union stands for its members."""
     assert list(Catalogue.of([OpenIncident | FindIncidents]).commands) == ["OpenIncident"]

@@ -127,6 +127,18 @@ def test_unresolvable_annotation_is_one_fault():
 
     (fault,) = declaration_faults(Lost)
     assert "Local" in fault
+    assert "module level" in fault
+
+
+def test_a_mark_that_is_wrong_is_not_told_to_move():
+    """Where the fault is no missing name, nothing is said of the module level."""
+
+    class Wrong(Event):
+        caller: Annotated[str, Tag("a", "b")]
+
+    (fault,) = declaration_faults(Wrong)
+    assert "cannot be resolved" in fault
+    assert "module level" not in fault
 
 
 def test_pydantic_models_are_known_by_their_base():

@@ -249,7 +249,7 @@ class Executor:
         """Let a command handler do its outside work, then store its events or execute the commands it ended in."""
         plan = self._handlers.get(type(command))
         if plan is None:
-            raise UnknownMessage("decided or handled command", contract_of(type(command)).name)
+            raise UnknownMessage("command", contract_of(type(command)).name, known=self._bare_terms)
         terms = self._terms(plan.name, command, origin)
         if terms.key_query and (receipt := await self._first_receipt(terms)) is not None:
             return receipt

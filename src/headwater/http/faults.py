@@ -59,7 +59,7 @@ class MethodNotAllowed(RequestFault):
 
     def __init__(self, method: str, allowed: Sequence[str]) -> None:
         listed = ", ".join(allowed)
-        super().__init__(f"{method} is not allowed here, {listed} is", headers=[(b"allow", listed.encode())])
+        super().__init__(f"{method} is not allowed here", remedy=f"use {listed}", headers=[(b"allow", listed.encode())])
 
 
 class BodyTooLarge(RequestFault):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl, quote, urlencode
 
 from headwater.errors import MalformedMessage
+from headwater.query_values import dotted
 
 _MOST_PARAMETERS = 200
 
@@ -26,7 +27,7 @@ def read_parameters(query_string: bytes) -> Mapping[str, str | list[str]]:
 
 def with_parameters(query_string: bytes, changes: Mapping[str, object]) -> str:
     """The same query string with some parameters set: how a page links to the next."""
-    kept = [(name, value) for name, value in _pairs(query_string) if name not in changes]
+    kept = [(name, value) for name, value in _pairs(query_string) if dotted(name) not in changes]
     return urlencode([*kept, *changes.items()], quote_via=quote)
 
 

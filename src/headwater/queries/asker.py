@@ -165,7 +165,8 @@ class Asker:
     def _call(self, query: Query[Any]) -> _Call:
         plan = self._plans.get(type(query))
         if plan is None:
-            raise UnknownMessage("query", contract_of(type(query)).name)
+            known = [contract_of(each).name for each in self._plans]
+            raise UnknownMessage("query", contract_of(type(query)).name, known=known)
         call = self._calls[type(query)] = _Call(
             plan, self._rows, self._services, self._fresh.clock, self._limits, self._fresh
         )

@@ -22,6 +22,7 @@ from headwater.annotations import (
     name_of,
     options,
     peel,
+    unresolved,
 )
 from headwater.errors import HeadwaterError, InvalidFilter, RowNotFound
 from headwater.messages import Query
@@ -139,7 +140,7 @@ def declared_plan(cls: type[Query[Any]]) -> ListPlan | DetailPlan | str:
             return faults[0] if faults else f"{cls.__name__}: {model.__name__} has no key"
         view = view_of(model, lambda each: Table(each.__name__, 1, each))
     except UNRESOLVED as error:
-        return f"{cls.__name__}: its annotations cannot be resolved ({error}); define the named types at module level"
+        return f"{cls.__name__}: {unresolved(error)}"
     if base is DetailQuery:
         return _detail_plan(cls, model, hints, view)
     return _list_plan(cls, model, hints, view)

@@ -90,7 +90,8 @@ class Past:
         """
         plan = self._queries.get(type(query))
         if plan is None:
-            raise UnknownMessage("query", contract_of(type(query)).name)
+            known = [contract_of(each).name for each in self._queries]
+            raise UnknownMessage("query", contract_of(type(query)).name, known=known)
         position, moment = await self._place(as_of)
         if after is not None and after > position:
             raise InvalidAsOf(

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Generic, TypeVar, get_args
 import msgspec
 from msgspec import Meta
 
-from headwater.annotations import UNRESOLVED, class_of, is_below
+from headwater.annotations import UNRESOLVED, class_of, is_below, unresolved
 from headwater.messages import Query
 from headwater.queries.declared import FilterPlan, filter_plan, filtered
 from headwater.read_models import ReadModel, Sort
@@ -68,7 +68,7 @@ def report_plan(cls: type[ReportQuery[Any]]) -> ReportPlan | str:
         table = Table(shape.model.__name__, 1, shape.model)
         found = list(_filters(cls, table))
     except UNRESOLVED as error:
-        return f"{cls.__name__}: its annotations cannot be resolved ({error}); define the named types at module level"
+        return f"{cls.__name__}: {unresolved(error)}"
     faults = [f"{row.__name__}: {fault}" for fault in report_faults(shape, table)]
     return ReportPlan(
         query=cls,

@@ -34,9 +34,8 @@ class Shelf:
         table = self._by_model.get(model)
         if table is None:
             known = [known.__name__ for known in self._by_model]
-            raise UnknownMessage(
-                "projected read model", model.__name__, *difflib.get_close_matches(model.__name__, known, 1)
-            )
+            nearest = difflib.get_close_matches(model.__name__, known, 1)
+            raise UnknownMessage("projected read model", model.__name__, *nearest, known=known)
         return table
 
     def view_of(self, model: type[ReadModel]) -> Table | View:

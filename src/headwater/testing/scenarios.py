@@ -157,7 +157,7 @@ def _decider(here: Scenario[Any], command: Command) -> Decider:
     if decider is None:
         known = [contract_of(known).name for known in here.plan.deciders]
         near = difflib.get_close_matches(contract_of(type(command)).name, known, n=1)
-        raise UnknownMessage(f"command of {name}", contract_of(type(command)).name, *near)
+        raise UnknownMessage(f"command of {name}", contract_of(type(command)).name, *near, known=known)
     missing = [p for p in decider.extras if not p.wants_now and p.annotation not in here.services]
     if missing:
         names = (getattr(p.annotation, "__name__", str(p.annotation)) for p in missing)

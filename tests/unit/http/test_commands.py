@@ -196,6 +196,13 @@ async def test_an_unknown_command_names_the_nearest(client):
     assert "OpenIncident" in response.json()["remedy"]
 
 
+async def test_a_command_that_is_like_none_is_told_with_all_there_are(client):
+    """404, and what to choose from."""
+    response = await client.post("/commands/zzz", json={})
+
+    assert response.json()["remedy"].startswith("there are: BreakDown, ")
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD"])
 async def test_only_post_carries_out_commands(client, method):
     """405 says what is allowed; a HEAD gets no body."""

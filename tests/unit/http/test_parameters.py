@@ -16,8 +16,12 @@ def test_a_parameter_has_one_value_or_several():
 
 @pytest.mark.parametrize(
     ("query", "result"),
-    [(b"", "page.cursor=n&page.size=2"), (b"a=1&page.cursor=o&b=%C3%A4", "a=1&b=%C3%A4&page.cursor=n&page.size=2")],
+    [
+        (b"", "page.cursor=n&page.size=2"),
+        (b"a=1&page.cursor=o&b=%C3%A4", "a=1&b=%C3%A4&page.cursor=n&page.size=2"),
+        (b"page[size]=9&page%5Bcursor%5D=o&page%5Btotal%5D=1", "page%5Btotal%5D=1&page.cursor=n&page.size=2"),
+    ],
 )
 def test_a_link_keeps_the_other_parameters(query, result):
-    """Only the cursor changes."""
+    """Only the page changes, however it is spelled."""
     assert with_parameters(query, {"page.cursor": "n", "page.size": 2}) == result

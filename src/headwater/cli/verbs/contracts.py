@@ -122,5 +122,6 @@ def _message_of(app: App, name: str) -> type[Message]:
     found = by_spelling.get(spoken_name(name))
     if found is None:
         nearest = get_close_matches(spoken_name(name), by_spelling, n=1)
-        raise UnknownMessage("message", name, contract_of(by_spelling[nearest[0]]).name if nearest else None)
+        known = contract_of(by_spelling[nearest[0]]).name if nearest else None
+        raise UnknownMessage("message", name, known, known=messages)
     return found
