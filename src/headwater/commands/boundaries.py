@@ -11,6 +11,7 @@ from collections import OrderedDict, deque
 from collections.abc import Hashable
 
 from headwater.aggregates import Aggregate
+from headwater.event_store.checking import check_query
 from headwater.event_store.protocol import EventQuery
 
 
@@ -40,7 +41,9 @@ class Boundary:
         self.position = self.version = self.folded = 0
 
     def begin(self, state: Aggregate, query: EventQuery | None) -> None:
-        """Have an empty state, to load into what the query finds."""
+        """Have an empty state, to load into what the query finds. Raises ``InvalidAppend`` if it is no query."""
+        if query is not None:
+            check_query(query)
         self.forget()
         self.state, self.query = state, query
 

@@ -33,7 +33,7 @@ class BodyReader(Protocol):
     def read_bodies(self, query: EventQuery, after: int) -> Bodies | None:
         """All events that match after that position; ``None`` if they are too many, or take too long: then ``read``.
 
-        Called on a running event loop. Whatever somebody on it has heard was appended is there. Raises what ``read``
-        raises.
+        The query is one that ``check_query`` lets pass. Called on a running event loop. Whatever somebody on it has
+        heard was appended is there. Raises what ``read`` raises.
         """
         ...

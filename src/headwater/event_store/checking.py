@@ -20,22 +20,47 @@ EVENTS_PER_APPEND = 100_000
 TAGS_PER_EVENT = 256
 DATA_BYTES = 64 << 20
 _NAME_LENGTH = 1_024
+_PLAIN_NAME_LENGTH = 600
+"""So many characters are few enough for every store, however many bytes each of them takes."""
 _VERSIONS = 1 << 31
 _UNSTORABLE = {"Cc", "Cs"}
+BYTES_BESIDES_PAYLOAD = 256
+"""What an event costs besides data and metadata, so that many small events are not taken for little."""
 
 
-def checked(events: Sequence[NewEvent], condition: AppendCondition | None) -> Sequence[NewEvent]:
-    """The events as they may be stored: repeated tags of an event are dropped.
+def checked(
+    events: Sequence[NewEvent], condition: AppendCondition | None, *, name_bytes: int = 4 * _NAME_LENGTH
+) -> tuple[Sequence[NewEvent], int]:
+    """The same as ``checked_events`` for an append on a condition. Raises ``InvalidAppend`` for the condition, too."""
+    if condition is not None:
+        check_condition(condition)
+    return checked_events(events, name_bytes)
 
-    Raises ``InvalidAppend`` and, if one id is used twice, ``DuplicateEventId``.
+
+def checked_events(events: Sequence[NewEvent], name_bytes: int = 4 * _NAME_LENGTH) -> tuple[Sequence[NewEvent], int]:
+    """The events as they may be stored, repeated tags of an event being dropped; and what they cost in bytes.
+
+    ``name_bytes`` is how much of a type or a tag the store can hold, 2,400 bytes or more. Raises ``InvalidAppend`` and,
+    if one id is used twice, ``DuplicateEventId``.
     """
     given = _as_sequence(events)
-    if condition is not None:
-        _check_condition(condition)
-    if len(given) == 1 and _is_plain(given[0]):
-        return given
+    if len(given) == 1:
+        size = _plain_size(given[0])
+        if size >= 0:
+            return given, size
     _check_many(given)
-    return [event if _is_plain(event) else _slowly_checked(event) for event in given]
+    found = [event if _plain_size(event) >= 0 else _slowly_checked(event, name_bytes) for event in given]
+    return found, sum([_size(event) for event in found])
+
+
+def check_condition(condition: Any) -> None:
+    """Refuse what is no condition. Raises ``InvalidAppend``."""
+    if not isinstance(condition, AppendCondition):
+        raise InvalidAppend(f"a condition is an AppendCondition, not {type(condition).__name__}")
+    if condition.after < 0:
+        raise InvalidAppend("the condition's after is not negative", after=condition.after)
+    if condition.fail_if is not ALL:
+        check_query(condition.fail_if)
 
 
 def check_query(query: EventQuery) -> None:
@@ -66,28 +91,34 @@ def check_reading(query: EventQuery, after: int, limit: int | None) -> None:
         raise InvalidAppend("after and limit are not negative", after=after, limit=limit)
 
 
-def _is_plain(event: NewEvent) -> bool:
-    """The quick check, which most events pass; ``False`` asks for the slow one."""
+def _plain_size(event: NewEvent) -> int:
+    """What an event costs in bytes that passes a quick check, as most do; ``-1`` asks for the slow one."""
     tags = event.tags if type(event) is NewEvent else None
     if type(tags) is not tuple or len(tags) > TAGS_PER_EVENT:
-        return False
+        return -1
     for tag in tags:
-        if type(tag) is not str or not tag or not tag.isprintable() or len(tag) > _NAME_LENGTH:
-            return False
+        if type(tag) is not str or not tag or len(tag) > _PLAIN_NAME_LENGTH or not tag.isprintable():
+            return -1
     if len(tags) > 1 and len(set(tags)) < len(tags):
-        return False
+        return -1
     data, metadata, name = event.data, event.metadata, event.type
-    return (
+    if (
         type(data) is bytes
         and type(metadata) is bytes
-        and len(data) + len(metadata) <= DATA_BYTES
         and type(event.id) is UUID
         and type(event.version) is int
         and 0 < event.version < _VERSIONS
         and type(name) is str
-        and 0 < len(name) <= _NAME_LENGTH
+        and 0 < len(name) <= _PLAIN_NAME_LENGTH
         and name.isprintable()
-    )
+        and (size := len(data) + len(metadata)) <= DATA_BYTES
+    ):
+        return size + BYTES_BESIDES_PAYLOAD
+    return -1
+
+
+def _size(event: NewEvent) -> int:
+    return len(event.data) + len(event.metadata) + BYTES_BESIDES_PAYLOAD
 
 
 def _as_sequence(events: Any) -> Sequence[NewEvent]:
@@ -101,15 +132,6 @@ def _as_sequence(events: Any) -> Sequence[NewEvent]:
         raise InvalidAppend(f"append takes a sequence of events, not {type(events).__name__}") from error
 
 
-def _check_condition(condition: Any) -> None:
-    if not isinstance(condition, AppendCondition):
-        raise InvalidAppend(f"a condition is an AppendCondition, not {type(condition).__name__}")
-    if condition.after < 0:
-        raise InvalidAppend("the condition's after is not negative", after=condition.after)
-    if condition.fail_if is not ALL:
-        check_query(condition.fail_if)
-
-
 def _check_many(events: Sequence[NewEvent]) -> None:
     if not events:
         raise InvalidAppend("an append needs at least one event")
@@ -120,7 +142,7 @@ def _check_many(events: Sequence[NewEvent]) -> None:
         raise DuplicateEventId("two events of one append have the same id", remedy="give each event its own id")
 
 
-def _slowly_checked(event: NewEvent) -> NewEvent:
+def _slowly_checked(event: NewEvent, name_bytes: int) -> NewEvent:
     """The complete check of one event, which is returned with each tag once."""
     given: Any = event
     if not isinstance(given, NewEvent):
@@ -140,6 +162,9 @@ def _slowly_checked(event: NewEvent) -> NewEvent:
     tags = tuple(dict.fromkeys(event.tags))
     if len(tags) > TAGS_PER_EVENT:
         raise InvalidAppend(f"{event.type} has more than {TAGS_PER_EVENT} tags")
+    for what, name in (("event type", event.type), *(("tag", tag) for tag in tags)):
+        if (length := len(name.encode())) > name_bytes:
+            raise InvalidAppend(f"a {what} has at most {name_bytes} bytes in this store, not {length}")
     return msgspec.structs.replace(event, tags=tags)
 
 

@@ -51,7 +51,7 @@ class MemoryEventStore:
 
     async def append(self, events: Sequence[NewEvent], condition: AppendCondition | None = None) -> Appended | Conflict:
         """See ``EventStore.append``."""
-        events = checked(events, condition)
+        events, _ = checked(events, condition)
         with self._sequencer:
             self._refuse_if_closed()
             outcome = self._repeat_of(events) or self._conflict_with(condition) or self._store(events)

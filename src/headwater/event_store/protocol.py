@@ -20,14 +20,14 @@ from headwater.ids import uuid7, uuid_of
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class QueryItem(msgspec.Struct, frozen=True):
+class QueryItem(msgspec.Struct, frozen=True, gc=False):
     """One alternative of a query: any of ``types`` (or any type), and all of ``tags``."""
 
     types: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
 
 
-class EventQuery(msgspec.Struct, frozen=True):
+class EventQuery(msgspec.Struct, frozen=True, gc=False):
     """Which events: items are OR'ed with ``|``; no items means ``ALL``. Source: the DCB specification, dcb.events."""
 
     items: tuple[QueryItem, ...] = ()

@@ -20,8 +20,8 @@ from headwater.backends.postgres.schema import Schema, prepare
 from headwater.backends.postgres.statements import statement
 from headwater.backends.postgres.writer import Writer
 from headwater.clock import Clock, SystemClock
-from headwater.errors import InvalidAppend, StoreIOError
-from headwater.event_store.checking import check_reading, checked
+from headwater.errors import StoreIOError
+from headwater.event_store.checking import check_reading, checked, checked_events
 from headwater.event_store.group_commit import GroupCommit, closed
 from headwater.event_store.prompt import Tell
 from headwater.event_store.protocol import (
@@ -47,7 +47,6 @@ EVENT_LOG_SCHEMA = Schema("event_log", 3)
 _PAGE = 1_000
 # PostgreSQL keeps at most some 2,700 bytes in an entry of an index.
 _NAME_BYTES = 2_600
-_SURELY_SHORT = _NAME_BYTES // 4
 
 
 async def open_postgres(url: str, *, clock: Clock | None = None, migrate: bool = True) -> PostgresEventStore:
@@ -88,14 +87,14 @@ class PostgresEventStore:
 
     async def append(self, events: Sequence[NewEvent], condition: AppendCondition | None = None) -> Appended | Conflict:
         """See ``EventStore.append``."""
-        work, size = _request(events, condition)
-        outcome: Appended | Conflict = await self._commits.submit(work, size)
+        given, size = checked(events, condition, name_bytes=_NAME_BYTES)
+        outcome: Appended | Conflict = await self._commits.submit((given, condition), size)
         return outcome
 
     def begin_append(self, events: Sequence[NewEvent], condition: AppendCondition | None, tell: Tell) -> bool:
         """See ``PromptAppender.begin_append``."""
-        work, size = _request(events, condition)
-        return self._commits.begin(work, size, tell)
+        given, size = checked_events(events, _NAME_BYTES)
+        return self._commits.begin((given, condition), size, tell)
 
     async def read(
         self, query: EventQuery = ALL, *, after: int = 0, limit: int | None = None, backwards: bool = False
@@ -195,23 +194,3 @@ class PostgresEventStore:
         if asyncio.get_running_loop() is self._home:
             return await work
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._home))
-
-
-def _request(events: Sequence[NewEvent], condition: AppendCondition | None) -> tuple[Append, int]:
-    """An append as the writer takes it, and its payload in bytes."""
-    events = checked(events, condition)
-    size = 0
-    for event in events:
-        size += len(event.data) + len(event.metadata)
-        for tag in event.tags:
-            if len(tag) > _SURELY_SHORT:
-                _refuse_long("tag", tag)
-        if len(event.type) > _SURELY_SHORT:
-            _refuse_long("event type", event.type)
-    return (events, condition), size
-
-
-def _refuse_long(what: str, name: str) -> None:
-    length = len(name.encode())
-    if length > _NAME_BYTES:
-        raise InvalidAppend(f"a {what} has at most {_NAME_BYTES} bytes on PostgreSQL, not {length}")

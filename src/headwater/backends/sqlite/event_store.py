@@ -15,7 +15,7 @@ from headwater.backends.sqlite.reading import EventReader
 from headwater.backends.sqlite.writer import EVENT_LOG_SCHEMA, Append, CopyEvents, SaveSnapshot, Work, Writer
 from headwater.clock import Clock, SystemClock
 from headwater.event_store.bodies import Bodies
-from headwater.event_store.checking import check_reading, checked
+from headwater.event_store.checking import BYTES_BESIDES_PAYLOAD, check_reading, checked, checked_events
 from headwater.event_store.group_commit import GroupCommit, closed
 from headwater.event_store.prompt import Tell
 from headwater.event_store.protocol import (
@@ -36,8 +36,6 @@ __all__ = ["EVENT_LOG_SCHEMA", "SqliteEventStore", "open_sqlite"]
 
 _PAGE = 1_000
 _POLL_SECONDS = 0.05
-_BYTES_BESIDES_DATA = 256
-"""What an event costs besides its data, counted as bytes, so that many small events are not taken for little."""
 
 
 async def open_sqlite(url: str, *, clock: Clock | None = None, migrate: bool = True) -> SqliteEventStore:
@@ -71,28 +69,26 @@ class SqliteEventStore:
 
     async def append(self, events: Sequence[NewEvent], condition: AppendCondition | None = None) -> Appended | Conflict:
         """See ``EventStore.append``."""
-        work, size = self._request(events, condition)
+        given, size = checked(events, condition)
+        work = self._request(given, condition)
         outcome: Appended | Conflict = await self._commits.submit(work, size)
         return outcome
 
     def begin_append(self, events: Sequence[NewEvent], condition: AppendCondition | None, tell: Tell) -> bool:
         """See ``PromptAppender.begin_append``."""
-        work, size = self._request(events, condition)
-        return self._commits.begin(work, size, tell)
+        given, size = checked_events(events)
+        return self._commits.begin(self._request(given, condition), size, tell)
 
-    def _request(self, events: Sequence[NewEvent], condition: AppendCondition | None) -> tuple[Append, int]:
-        """An append as the writer takes it, and its payload in bytes."""
-        events = checked(events, condition)
+    def _request(self, events: Sequence[NewEvent], condition: AppendCondition | None) -> Append:
+        """An append as the writer takes it."""
         known = self._writer.known_tags
         unknown: list[str] = []
-        size = 0
         for event in events:
-            size += len(event.data) + _BYTES_BESIDES_DATA
             unknown += [tag for tag in event.tags if tag not in known]
         if condition is not None:
             for item in condition.fail_if.items:
                 unknown += [tag for tag in item.tags if tag not in known]
-        return (events, condition, unknown), size
+        return events, condition, unknown
 
     async def copy(self, events: Sequence[RecordedEvent]) -> int:
         """See ``Replica.copy``. One transaction for each call."""
@@ -109,7 +105,6 @@ class SqliteEventStore:
 
     def read_bodies(self, query: EventQuery, after: int) -> Bodies | None:
         """See ``BodyReader.read_bodies``."""
-        check_reading(query, after, None)
         self._refuse_if_closed()
         return self._bodies.read(query, after)
 
@@ -155,4 +150,4 @@ class SqliteEventStore:
 
 
 def _size_of(events: Sequence[RecordedEvent]) -> int:
-    return sum(len(event.data) + _BYTES_BESIDES_DATA for event in events)
+    return sum(len(event.data) + BYTES_BESIDES_PAYLOAD for event in events)

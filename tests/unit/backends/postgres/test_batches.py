@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headwater.backends.postgres.batches import Batch, outcomes
+from headwater.backends.postgres.batches import Batch, Items, outcomes
 from headwater.errors import DuplicateEventId
 from headwater.event_store import ALL, AppendCondition, Appended, Conflict, EventQuery, NewEvent
 
@@ -56,7 +56,34 @@ def test_names_and_sets_of_types_are_sent_once():
 def test_an_item_has_a_leading_tag_and_others():
     """Without tags it has none; a position beyond what the database counts is cut."""
     batch = Batch([(request("z")[0], AppendCondition(of(tags=("x", "y", "z")) | of(types=("A",)), 1 << 80))])
-    assert batch.items == [(1, (1 << 63) - 1, 1, "x", "y\x1fz"), (1, (1 << 63) - 1, 2, "", "")]
+    last = (1 << 63) - 1
+    assert batch.items == Items([2], [1, 1], [last, last], {("A",): 2, (): 1}, [1, 2], ["x", ""], ["y\x1fz", ""])
+
+
+def test_a_position_beyond_what_the_database_counts_is_cut():
+    """In the usual batch, too."""
+    batch = Batch([(request("x")[0], AppendCondition(of(tags=("x",)), 1 << 80))])
+    assert batch.items.afters == [(1 << 63) - 1]
+
+
+def test_each_request_about_its_own_event_alone_is_found_by_request():
+    """A second request that asks for the tags of both is no such one, though tags and leads are the same lists."""
+    both = of(tags=("x",)) | of(tags=("y",))
+    assert Batch([request("x"), request("y", unless=both)]).runs == [1, 2]
+    assert Batch([request("x", unless=both), request("y")]).runs == [2]
+    own = [request(tag, unless=of(tags=(tag,))) for tag in ("x", "y", "x")]
+    assert Batch(own).runs == [2, 3]
+
+
+def test_a_column_of_one_value_is_sent_once():
+    """Type, version, metadata and set of types; not if any differs."""
+    types, versions, metadata, sets = (slice(number, number + 1) for number in (5, 6, 9, 13))
+    usual = Batch([request(tag, unless=of(tags=(tag,), types=("A",))) for tag in "xyz"]).arguments()
+    assert (usual[types], usual[versions], usual[metadata], usual[sets]) == (("{1}",), ("{1}",), ([b"{}"],), ("{1}",))
+    other = NewEvent("B", b"", version=2, metadata=b"[]"), AppendCondition(of(types=("B",)))
+    mixed = Batch([request("x", unless=of(types=("A",))), ([other[0]], other[1])]).arguments()
+    assert (mixed[types], mixed[versions]) == (("{1,2}",), ("{1,2}",))
+    assert (mixed[metadata], mixed[sets]) == (([b"{}", b"[]"],), ("{1,2}",))
 
 
 def test_outcomes_count_on_from_the_head():
