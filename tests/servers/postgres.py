@@ -134,6 +134,21 @@ class LocalPostgres(Postgres):
             process.send_signal(how)
             process.wait(_PATIENCE_SECONDS)
 
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """For the block it neither answers anybody nor closes a connection, as behind a network that is cut."""
+        there = self.execute("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        processes = [int(str(pid)) for (pid,) in there]
+        if self._process is not None:
+            processes.append(self._process.pid)
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
+
     def _answers(self) -> bool:
         give_up = monotonic() + _PATIENCE_SECONDS
         while monotonic() < give_up and self._process is not None and self._process.poll() is None:

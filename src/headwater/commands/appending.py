@@ -60,7 +60,7 @@ class Appends:
         repeats = 0
         while isinstance(outcome, Exception):
             repeats += 1
-            if repeats > _MAX_REPEATS:
+            if repeats > _MAX_REPEATS or not isinstance(outcome, OutcomeUnknown):
                 what = "nobody knows whether the command's events were stored"
                 raise OutcomeUnknown(what, remedy=SEND_AGAIN) from outcome
             await asyncio.sleep(pause_seconds(repeats))

@@ -119,7 +119,8 @@ class Runner:
                 return
             except Exception as error:  # noqa: BLE001  whatever it is, standing still unseen would be worse
                 failures += 1
-                _LOG.warning("following stumbled, trying again: %r", error, exc_info=error)
+                is_known = isinstance(error, StoreError)
+                _LOG.warning("following stumbled, trying again: %s", error, exc_info=None if is_known else error)
                 group.stumble(error)
                 await asyncio.sleep(self._retry.seconds(failures))
 

@@ -26,6 +26,7 @@ WRONG_ISOLATION = "HW001"
 
 _RETRY = "retry; if it lasts, look at the server's locks and connections"
 _PRIMARY = "give the URL of the primary (read_url names a replica), or look at default_transaction_read_only"
+_CROWDED = "give smaller pools in the URL, or raise max_connections"
 _TIMEOUTS = "retry; if it lasts, look at statement_timeout and at what the server is busy with"
 _GRANT = "grant the role what it needs, or connect as another one"
 _BACKUP = "restore it from a backup"
@@ -36,9 +37,8 @@ _KINDS: dict[str, tuple[type[StoreError], str, str]] = {
     "25006": (StoreReadOnly, "{} cannot be written", _PRIMARY),
     "42501": (StoreReadOnly, "the role may not do that in {}", _GRANT),
     **dict.fromkeys(("3F000", "42P01", "42883"), (SchemaOutdated, "{} lacks a part of the schema", "")),
-    **dict.fromkeys(
-        ("40001", "40P01", "53200", "53300", "55P03", "57P03"), (StoreBusy, "the server of {} is busy", _RETRY)
-    ),
+    **dict.fromkeys(("40001", "40P01", "53200", "55P03", "57P03"), (StoreBusy, "the server of {} is busy", _RETRY)),
+    "53300": (StoreBusy, "the server of {} has no connection left", _CROWDED),
     "57014": (StoreBusy, "the server of {} broke the statement off", _TIMEOUTS),
     **dict.fromkeys(("XX001", "XX002"), (StoreCorrupt, "{} is damaged", _BACKUP)),
     **dict.fromkeys(("3D000", "28000", "28P01"), (StoreIOError, "{} cannot be opened", _ADDRESS)),

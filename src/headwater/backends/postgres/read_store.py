@@ -43,19 +43,19 @@ async def open_postgres(url: str, *, migrate: bool) -> PostgresReadStore:
     """The read store of ``postgresql://user@host/database``, made if it is missing.
 
     Options: ``schema=headwater_read``, ``role=``, ``reader_role=``, ``pool_size=8``, ``write_pool_size=4``,
-    ``pool_timeout=10``, ``statement_timeout=60``, ``poll=0.25`` (all three in seconds), ``notify=on``,
+    ``pool_timeout=10``, ``statement_timeout=60``, ``timeout=60``, ``poll=0.25`` (all four in seconds), ``notify=on``,
     ``durability=full``. Raises ``UnsupportedUrl``, ``MissingExtra``, ``StoreIOError``, ``StoreReadOnly``,
     ``SchemaTooNew``, ``SchemaOutdated`` (without ``migrate``).
     """
     server = RowServer.of_url(url)
     statements = RowStatements(server.schema)
-    writing = await RowPool.open(server, server.writing, server.write_pool_size, "rows")
+    writing = await RowPool.open(server, server.writing, server.write_pool_size, "rows", server.timeout)
     try:
         async with writing.transaction() as connection:
             await prepare(connection, READ_STORE_SCHEMA, server.schema, server.place, migrate=migrate)
         writer = RowWriter(writing, statements)
         cursor_key = await writer.cursor_key()
-        reading = await RowPool.open(server, server.reading, server.pool_size, "store")
+        reading = await RowPool.open(server, server.reading, server.pool_size, "store", server.reading_seconds)
     except BaseException:
         await writing.close()
         raise

@@ -32,10 +32,11 @@ class RowServer(msgspec.Struct, frozen=True, kw_only=True):
 
     ``role`` is taken on by all connections, ``reader_role`` by those of queries. There are at most ``pool_size`` of
     these, and ``write_pool_size`` that fill tables. A query fails if it finds none free for ``pool_timeout`` seconds,
-    and is broken off if it runs for longer than ``statement_timeout`` seconds (0: never). Other processes are told of
-    commits, and take silence for news each ``poll`` seconds; with ``notify=off`` there is silence. With ``relaxed``
-    durability a crash of the server may take back the last commits, rows and checkpoint together; they are projected
-    again when the next event comes, or at the next start.
+    and is broken off if it runs for longer than ``statement_timeout`` seconds (0: never). A statement that fills tables
+    counts as lost after ``timeout`` seconds. Other processes are told of commits, and take silence for news each
+    ``poll`` seconds; with ``notify=off`` there is silence. With ``relaxed`` durability a crash of the server may take
+    back the last commits, rows and checkpoint together; they are projected again when the next event comes, or at the
+    next start.
     """
 
     address: str
@@ -46,6 +47,7 @@ class RowServer(msgspec.Struct, frozen=True, kw_only=True):
     write_pool_size: int = 4
     pool_timeout: float = 10.0
     statement_timeout: float = 60.0
+    timeout: float = 60.0
     durability: Durability = "full"
     poll: float = 0.25
     notify: Literal["on", "off"] = "on"
@@ -63,7 +65,7 @@ class RowServer(msgspec.Struct, frozen=True, kw_only=True):
         check_schema_name(server.schema, without_password(url))
         if (
             min(server.pool_size, server.write_pool_size) < 1
-            or not (0 < server.pool_timeout < inf and 0 < server.poll < inf)
+            or not (0 < server.pool_timeout < inf and 0 < server.poll < inf and 0 < server.timeout < inf)
             or not 0 <= server.statement_timeout < inf
         ):
             raise _refused(
@@ -83,6 +85,11 @@ class RowServer(msgspec.Struct, frozen=True, kw_only=True):
         if self.statement_timeout:
             made["statement_timeout"] = f"{int(self.statement_timeout * 1000)}ms"
         return made
+
+    @property
+    def reading_seconds(self) -> float | None:
+        """When the server has broken a query off without being heard: then it does not answer any more."""
+        return self.statement_timeout + self.pool_timeout if self.statement_timeout else None
 
     @property
     def writing(self) -> dict[str, str]:

@@ -39,4 +39,7 @@ class RowNews(Stirred):
         self.stir()
 
     async def _connect(self) -> Connection:
-        return await connect(self._server.address, {}, statement_cache_size=0, timeout=self._server.pool_timeout)
+        server = self._server
+        return await connect(
+            server.address, {}, statement_cache_size=0, timeout=server.pool_timeout, command_timeout=server.timeout
+        )

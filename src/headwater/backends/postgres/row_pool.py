@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from headwater.backends.postgres.driver import Connection, Pool, make_pool
 from headwater.backends.postgres.row_connections import RowServer
@@ -21,6 +22,10 @@ _KEPT_STATEMENTS = 400
 _MANY = 1 << 40
 _FAREWELL_SECONDS = 2.0
 _NOT_TAKEN = "08P01"
+_CROWDED: dict[Blame, str] = {
+    "rows": "check the server and the network, or give a larger write_pool_size",
+    "store": "close streams that are left half way, or give a larger pool_size",
+}
 _HEEDED = ("headwater.settings", "heeded")
 
 
@@ -35,12 +40,16 @@ class RowPool:
         self._local = local
 
     @classmethod
-    async def open(cls, server: RowServer, settings: Mapping[str, str], size: int, blame: Blame) -> RowPool:
-        """A pool of at most so many connections. Raises ``StoreError`` if there is not even one."""
+    async def open(
+        cls, server: RowServer, settings: Mapping[str, str], size: int, blame: Blame, seconds: float | None
+    ) -> RowPool:
+        """A pool of at most so many connections. Raises ``StoreError`` if there is not even one.
+
+        A server that does not answer a statement for so many ``seconds`` is not waited for any longer.
+        """
         given = {**settings, _HEEDED[0]: _HEEDED[1]}
-        pool = await make_pool(
-            server.address, given, size=size, statement_cache_size=_KEPT_STATEMENTS, max_queries=_MANY
-        )
+        options: dict[str, Any] = {"size": size, "max_queries": _MANY, "command_timeout": seconds}
+        pool = await make_pool(server.address, given, statement_cache_size=_KEPT_STATEMENTS, **options)
         made = cls(pool, server, blame)
         try:
             if await made._is_heeded():
@@ -49,7 +58,7 @@ class RowPool:
             await made.close()
             raise
         await made.close()
-        shared = await make_pool(server.address, {}, size=size, statement_cache_size=0, max_queries=_MANY)
+        shared = await make_pool(server.address, {}, statement_cache_size=0, **options)
         return cls(shared, server, blame, _local(settings))
 
     async def _is_heeded(self) -> bool:
@@ -110,8 +119,8 @@ class RowPool:
         try:
             connection = await self._pool.acquire(timeout=self._timeout)
         except TimeoutError as error:
-            remedy = "close streams that are left half way, or give a larger pool_size"
-            raise StoreBusy(f"no connection became free in {self._timeout} s", remedy=remedy) from error
+            what = f"no connection to {self._place} became free in {self._timeout} s"
+            raise StoreBusy(what, remedy=_CROWDED[self._blame]) from error
         except Exception as error:
             raise row_error(error, self._place, "store") from error
         try:

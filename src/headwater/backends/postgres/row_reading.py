@@ -6,13 +6,14 @@ the server, which stops working on it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from functools import partial
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 
 from msgspec import json
 
-from headwater.backends.postgres.driver import Connection, Cursor, Row
+from headwater.backends.postgres.driver import Connection, Row
 from headwater.backends.postgres.row_pool import RowPool
 from headwater.limits import Allowance, current_allowance
 
@@ -38,8 +39,9 @@ class RowReader:
 
     async def row(self, sql: str, values: Sequence[Any]) -> Row | None:
         """The first row of a statement, if there is one: by key, which costs nothing worth asking about."""
+        allowance = current_allowance()
         async with self._pool.lent() as connection:
-            return await connection.fetchrow(sql, *values)
+            return await _within(allowance, partial(connection.fetchrow, sql, *values))
 
     async def rows_of_any(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         """All rows of a statement that somebody else wrote. What it does to the connection itself is taken back."""
@@ -50,13 +52,9 @@ class RowReader:
     async def _fetch(
         self, connection: Connection, allowance: Allowance | None, sql: str, values: Sequence[Any]
     ) -> list[Row]:
-        if allowance is None:
-            return await connection.fetch(sql, *values)
-        await self._estimate(connection, allowance, sql, values)
-        try:
-            return await connection.fetch(sql, *values, timeout=allowance.seconds_left())
-        except TimeoutError as error:  # the driver has told the server to stop
-            raise allowance.too_slow() from error
+        if allowance is not None:
+            await self._estimate(connection, allowance, sql, values)
+        return await _within(allowance, partial(connection.fetch, sql, *values))
 
     async def _estimate(self, connection: Connection, allowance: Allowance, sql: str, values: Sequence[Any]) -> None:
         """Ask the planner what a statement costs: each time if the query has limits of its own, else now and then."""
@@ -65,10 +63,7 @@ class RowReader:
         now = monotonic()
         known = self._estimates.get(sql)
         if known is None or known.until < now or allowance.is_own:
-            try:
-                plan = json.decode(await connection.fetchval(_EXPLAIN + sql, *values, timeout=allowance.seconds_left()))
-            except TimeoutError as error:
-                raise allowance.too_slow() from error
+            plan = json.decode(await _within(allowance, partial(connection.fetchval, _EXPLAIN + sql, *values)))
             if len(self._estimates) >= _MOST_ESTIMATES:
                 self._estimates.clear()
             known = self._estimates[sql] = _Estimate(plan[0]["Plan"]["Total Cost"], now + _ESTIMATED_SECONDS)
@@ -79,17 +74,19 @@ class RowReader:
         allowance = current_allowance()
         async with self._pool.snapshot() as connection:
             rows = await connection.cursor(sql, *values)
-            while chunk := await self._chunk(rows, allowance):
+            while chunk := await _within(allowance, partial(rows.fetch, _CHUNK_ROWS)):
                 for row in chunk:
                     yield made(row)
 
-    async def _chunk(self, rows: Cursor, allowance: Allowance | None) -> list[Row]:
-        if allowance is None:
-            return await rows.fetch(_CHUNK_ROWS)
-        try:
-            return await rows.fetch(_CHUNK_ROWS, timeout=allowance.seconds_left())
-        except TimeoutError as error:
-            raise allowance.too_slow() from error
+
+async def _within(allowance: Allowance | None, fetch: Callable[..., Awaitable[T]]) -> T:
+    """What a statement gives, while the query that is answered may take. Then the driver tells the server to stop."""
+    if allowance is None or (seconds := allowance.seconds_left()) is None:
+        return await fetch()
+    try:
+        return await fetch(timeout=seconds)
+    except TimeoutError as error:
+        raise allowance.too_slow() from error
 
 
 class _Estimate(NamedTuple):

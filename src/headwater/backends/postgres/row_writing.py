@@ -44,6 +44,8 @@ READ_STORE_SCHEMA = Schema("read_store", 3)
 _LOG = logging.getLogger("headwater.postgres")
 _CURSOR_KEY, _FED_BY = "cursor_key", "log"
 _CURSOR_KEY_BYTES = 32
+# What is done to whole tables, and waiting for somebody else who does it.
+_AS_LONG_AS_IT_TAKES = 86_400.0
 
 
 class RowWriter:
@@ -83,7 +85,7 @@ class RowWriter:
         if not is_ready:
             async with self._locked() as connection:
                 for statement, values in await self._missing(connection):
-                    await connection.execute(statement, *values)
+                    await connection.execute(statement, *values, timeout=_AS_LONG_AS_IT_TAKES)
 
     async def _missing(self, connection: Connection) -> list[tuple[str, tuple[Any, ...]]]:
         """The statements that are left to run until all tables are there. Raises ``ContractChanged``."""
@@ -125,7 +127,7 @@ class RowWriter:
         side = await self._leasing.restart(connection, projection, self._versions[projection])
         await self._parking.restart(connection, projection, self._versions[projection])
         for sql in self._on(projection, side):
-            await connection.execute(sql.clear)
+            await connection.execute(sql.clear, timeout=_AS_LONG_AS_IT_TAKES)
 
     def _on(self, projection: str, side: int) -> list[TableSql]:
         return [sql for sql in self._sql.values() if (sql.table.projection, sql.table.side) == (projection, side)]
@@ -365,7 +367,9 @@ class RowWriter:
     async def _locked(self) -> AsyncGenerator[Connection, None]:
         """A transaction in which nobody else changes what tables there are, or what the store knows; it is durable."""
         async with self._pool.transaction() as connection:
-            await connection.execute(self._statements["lock_read_store"], self._statements.lock)
+            await connection.execute(
+                self._statements["lock_read_store"], self._statements.lock, timeout=_AS_LONG_AS_IT_TAKES
+            )
             yield connection
 
 
