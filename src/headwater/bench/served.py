@@ -17,6 +17,9 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+CREDENTIALS = "Bearer t0p5-8f3e41c99d0b4a7f"
+"""What callers show who are asked who they are."""
+
 _decode = msgspec.json.Decoder(AddLine).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -42,9 +45,28 @@ async def _hello(scope: Scope, receive: Receive, send: Send) -> None:
 
 def commands() -> Any:
     """The orders over HTTP, as ``headwater serve`` offers them."""
+    return _commands()
+
+
+def commands_by_token() -> Any:
+    """The same for callers who show a token."""
+    from headwater.http import Caller, Unauthenticated
+
+    callers = {CREDENTIALS.encode(): Caller("bench", "north")}
+
+    def authenticate(scope: Scope) -> Caller:
+        caller = callers.get(dict(scope["headers"]).get(b"authorization", b""))
+        if caller is None:
+            raise Unauthenticated
+        return caller
+
+    return _commands(authenticate=authenticate)
+
+
+def _commands(**options: Any) -> Any:
     from headwater.http import HttpDoor, HttpOptions
     from headwater.http.collecting import collect_seldom
 
     collect_seldom()
     url, cache_size = os.environ["HEADWATER_BENCH_URL"], int(os.environ["HEADWATER_BENCH_CACHE"])
-    return HttpDoor(lambda: orders_app().open(url, cache_size=cache_size), HttpOptions())
+    return HttpDoor(lambda: orders_app().open(url, cache_size=cache_size), HttpOptions(**options))

@@ -1,4 +1,4 @@
-"""``python -m headwater.bench.wire PORT CONNECTIONS SECONDS PATH ORDERS``: many HTTP clients in one process.
+"""``python -m headwater.bench.wire PORT CONNECTIONS SECONDS PATH ORDERS [CREDENTIALS]``: many HTTP clients.
 
 Reads: workload.py. Each connection has one request under way at a time and goes round its own share of the orders. It
 runs beside the server in a process of its own, for floor and subject alike, so neither pays for parsing in the other.
@@ -92,19 +92,22 @@ def _body_length(head: bytes) -> int:
     return int(lower[start : lower.index(b"\r", start)])
 
 
-def requests_for(path: str, orders: range) -> list[bytes]:
-    """Whole requests, ready to send, one for each order."""
+def requests_for(path: str, orders: range, credentials: str = "") -> list[bytes]:
+    """Whole requests, ready to send, one for each order; with ``credentials`` they say who sends them."""
     bodies = [line_json(order_id(order)) for order in orders]
-    head = f"POST {path} HTTP/1.1\r\nhost: {_HOST}\r\ncontent-type: application/json\r\ncontent-length: "
+    shown = f"authorization: {credentials}\r\n" if credentials else ""
+    head = f"POST {path} HTTP/1.1\r\nhost: {_HOST}\r\n{shown}content-type: application/json\r\ncontent-length: "
     return [b"%b%d\r\n\r\n%b" % (head.encode(), len(body), body) for body in bodies]
 
 
-async def drive(port: int, connections: int, seconds: float, path: str, orders: int) -> dict[str, object]:
+async def drive(
+    port: int, connections: int, seconds: float, path: str, orders: int, credentials: str = ""
+) -> dict[str, object]:
     """Requests per second after a short warm-up, their waits, and how busy this process was itself."""
     traffic = Traffic()
     loop = asyncio.get_running_loop()
     for number in range(connections):
-        mine = cycle(requests_for(path, range(number, orders, connections)))
+        mine = cycle(requests_for(path, range(number, orders, connections), credentials))
         await loop.create_connection(partial(Connection, mine, traffic), _HOST, port)
     await asyncio.sleep(min(_LONGEST_WARM_UP_SECONDS, seconds / 2))
     traffic.counting, started, busy = True, perf_counter(), process_time()
@@ -121,6 +124,6 @@ async def drive(port: int, connections: int, seconds: float, path: str, orders: 
 
 
 if __name__ == "__main__":
-    port, connections, seconds, path, orders = sys.argv[1:]
-    seen = run(drive(int(port), int(connections), float(seconds), path, int(orders)))
+    port, connections, seconds, path, orders, *credentials = sys.argv[1:]
+    seen = run(drive(int(port), int(connections), float(seconds), path, int(orders), *credentials))
     answer(msgspec.json.encode(seen).decode())

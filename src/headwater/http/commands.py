@@ -6,8 +6,6 @@ Read next: direct.py, queries.py. This is station 1 and 9 of a write; what lies 
 
 from __future__ import annotations
 
-import asyncio
-
 from headwater.commands.executor import NOWHERE, Origin
 from headwater.errors import ProjectionBehind, UnknownMessage
 from headwater.http.exchange import (
@@ -31,8 +29,8 @@ from headwater.http.exchange import (
     respond_problem,
 )
 from headwater.http.faults import Headers, MethodNotAllowed, RequestFault
-from headwater.http.options import NOBODY, HttpOptions, authenticate
-from headwater.messages import Command, Receipt, Tell
+from headwater.http.options import NOBODY, Caller, HttpOptions, authenticate
+from headwater.messages import Command, Receipt
 from headwater.runtime import Runtime
 
 METHODS = ("POST",)
@@ -47,10 +45,11 @@ class CommandDoor:
 
     def __init__(self, runtime: Runtime, options: HttpOptions) -> None:
         self._execute = runtime.execute_json
-        self._begin = runtime.begin_json
+        self.begin = runtime.begin_json
+        """Carries out a ``plain`` command; what it tells, ``response_of`` takes."""
         self._caught_up = runtime.caught_up
         self._find = runtime.catalogue.command_type
-        self._authenticate = options.authenticate
+        self.authenticate = options.authenticate
         self._options = options
 
     async def answer(self, segment: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +59,7 @@ class CommandDoor:
             if scope["method"] != "POST":
                 raise MethodNotAllowed(scope["method"], METHODS)
             headers: RequestHeaders = dict(scope["headers"])
-            plain = self._authenticate is None and TERMS.isdisjoint(headers)
+            plain = self.authenticate is None and TERMS.isdisjoint(headers)
             origin = NOWHERE if plain else await self._origin(scope, headers)
             body = await read_json(headers, receive, self._options.max_body_bytes)
             receipt = await self._execute(command, body, origin)
@@ -77,7 +76,7 @@ class CommandDoor:
 
     def plain(self, segment: str, headers: RequestHeaders) -> type[Command] | None:
         """The command of that name, if a POST with these headers needs no task: then ``begin`` carries it out."""
-        if self._authenticate is not None or not _DETOURS.isdisjoint(headers):
+        if not _DETOURS.isdisjoint(headers):
             return None
         try:
             check_json(headers, self._options.max_body_bytes)
@@ -85,13 +84,9 @@ class CommandDoor:
         except (RequestFault, UnknownMessage):
             return None
 
-    def begin(self, command: type[Command], body: bytes, tell: Tell) -> asyncio.Task[Receipt] | None:
-        """Carry out a plain command; ``tell`` is called with what ``response_of`` takes. See ``Executor.begin``."""
-        return self._begin(command, body, NOWHERE, tell)
-
     async def _origin(self, scope: Scope, headers: RequestHeaders) -> Origin:
         """Who sends the command, because of what, and under what terms."""
-        hook = self._authenticate
+        hook = self.authenticate
         caller = NOBODY if hook is None else await authenticate(hook, scope)
         return Origin(
             actor=caller.actor,
@@ -111,6 +106,11 @@ class CommandDoor:
         except ProjectionBehind:
             return 202, seconds
         return 200, seconds
+
+
+def plain_origin(caller: Caller) -> Origin:
+    """Where a plain command comes from."""
+    return NOWHERE if caller is NOBODY else Origin(caller.actor, caller.tenant)
 
 
 def response_of(result: Receipt | Exception) -> Response:

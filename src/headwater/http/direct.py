@@ -1,32 +1,46 @@
-"""Plain commands straight from uvicorn's parser: without a scope, a task, and messages in between.
+"""Plain commands straight from uvicorn's parser: without a task, and messages in between.
 
 ``headwater serve`` gives uvicorn this protocol class, which is uvicorn's own on httptools. Whatever is no plain command
 goes through ASGI as if the class were not there: other paths and methods, requests with further terms
-(``CommandDoor.plain`` says which), chunked bodies, upgrades, pipelined requests. So do all requests where they are
-logged or limited by uvicorn, or where the door is wrapped in another application. Reads: commands.py, application.py.
+(``CommandDoor.plain`` says which), chunked bodies, upgrades, pipelined requests, and what is over uvicorn's limit of
+concurrency. So do all requests where the door is wrapped in another application. Reads: commands.py, application.py.
 
 Importing it fails where uvicorn is not what this builds on; then serve the door as any ASGI application.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
+from contextlib import suppress
 from contextvars import copy_context
+from copy import copy
 from typing import Any
 
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 
+from headwater.commands.executor import NOWHERE, Origin
+from headwater.errors import StoreClosed
 from headwater.http.application import COMMANDS, HttpDoor
-from headwater.http.commands import CommandDoor, response_of
+from headwater.http.commands import CommandDoor, plain_origin, response_of
+from headwater.http.exchange import Response, Scope
+from headwater.http.options import Caller, Found, caller_of
 from headwater.messages import Command, Receipt
 
 _COMMANDS = COMMANDS.encode()
+_KNOWN_AT_ONCE = (Caller, str, type(None))
 _ASSUMED = {
-    "__init__": {"access_log", "config", "cycle", "flow", "limit_concurrency", "parser", "root_path", "server_state"},
+    "__init__": {"access_log", "access_logger", "config", "cycle", "flow", "loop", "parser", "server_state", "tasks"},
     "connection_made": {"transport"},
     "connection_lost": {"cycle", "disconnected", "message_event", "response_complete"},
-    "on_message_begin": {"expect_100_continue", "headers", "scope", "url"},
-    "on_headers_complete": {"cycle", "flow", "pipeline", "response_complete", "scope", "tasks", "url"},
+    "on_message_begin": {"expect_100_continue", "headers", "root_path", "scope", "url"},
+    "on_headers_complete": {
+        *("connections", "cycle", "flow", "limit_concurrency", "pipeline", "response_complete", "root_path", "scope"),
+        *("tasks", "url"),
+    },
     "on_response_complete": {"pipeline", "server_state", "timeout_keep_alive_task", "transport"},
     "shutdown": {"cycle", "keep_alive", "response_complete"},
 }
@@ -49,16 +63,20 @@ class CommandProtocol(HttpToolsProtocol):
     config: Any
     cycle: Any
     parser: Any
+    scope: Any
     tasks: set[Any]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         """What uvicorn makes a protocol with."""
         super().__init__(*arguments, **named)
         app: object = self.config.loaded_app
-        if isinstance(app, ProxyHeadersMiddleware):  # what it changes in a scope, no plain command looks at
+        self._proxies: Any = None
+        if isinstance(app, ProxyHeadersMiddleware):
+            self._proxies = copy(app)
+            self._proxies.app = _nothing
             app = app.app
-        usual = not self.access_log and self.limit_concurrency is None and not self.root_path
-        self._door = app if usual and isinstance(app, HttpDoor) else None
+        resets = getattr(self.config, "reset_contextvars", False)  # only of tasks
+        self._door = app if isinstance(app, HttpDoor) and not resets else None
         self._context = copy_context()
         self._reading: _Exchange | None = None
 
@@ -73,26 +91,32 @@ class CommandProtocol(HttpToolsProtocol):
         """Now it is known which way the request goes."""
         exchange = None if self._door is None else self._plain(self._door)
         if exchange is None:
-            self._through_asgi()
+            self._begin_scope()
+            super().on_headers_complete()
         else:
             self._reading = self.cycle = exchange
+            if exchange.origin is None:
+                exchange.identify()
 
     def on_body(self, body: bytes) -> None:
         """A part of the body, most often all of it."""
-        if self._reading is None:
+        reading = self._reading
+        if reading is None:
             super().on_body(body)
-        elif not self._reading.body:
-            self._reading.body = body
+        elif not reading.body:
+            reading.body = body
         else:
-            self._reading.add(body)
+            reading.add(body)
 
     def on_message_complete(self) -> None:
         """The request is there."""
-        if self._reading is None:
+        reading = self._reading
+        if reading is None:
             super().on_message_complete()
         else:
-            self._reading.begin()
             self._reading = None
+            reading.is_whole = True
+            reading.proceed()
 
     def _plain(self, door: HttpDoor) -> _Exchange | None:
         """The exchange of a plain command; ``None`` for everything else."""
@@ -105,23 +129,45 @@ class CommandProtocol(HttpToolsProtocol):
             or parser.get_method() != b"POST"
             or not parser.should_keep_alive()
             or parser.get_http_version() != "1.1"
+            or (self.limit_concurrency is not None and self._is_crowded(self.limit_concurrency))
         ):
             return None
-        command = commands.plain(self.url[len(_COMMANDS) :].decode("latin-1"), dict(self.headers))
-        return None if command is None else _Exchange(self, commands, command)
+        command = commands.plain(self.url[len(_COMMANDS) :].decode("ascii", "replace"), dict(self.headers))
+        if command is None:
+            return None
+        wants_scope = self.access_log or commands.authenticate is not None
+        return _Exchange(self, commands, command, self._scope_of_post() if wants_scope else {})
 
-    def _through_asgi(self) -> None:
-        """Go on as if uvicorn's own methods had been called from the beginning of the request."""
+    def _is_crowded(self, limit: int) -> bool:
+        """Whether uvicorn would refuse the request: then it shall."""
+        return len(self.connections) >= limit or len(self.tasks) >= limit
+
+    def _begin_scope(self) -> None:
+        """Go on as if uvicorn's own method had been called when the request began."""
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
         self.headers += headers
-        super().on_headers_complete()
 
-    def respond(self, exchange: _Exchange, result: Receipt | Exception) -> None:
-        """Write the whole response, as uvicorn writes one, unless nobody is there to read it."""
+    def _scope_of_post(self) -> Scope:
+        """The scope that an application would be given with a plain command."""
+        self._begin_scope()
+        scope: Scope = self.scope
+        path = self.url.decode("ascii")
+        scope["method"] = "POST"
+        scope["path"] = self.root_path + path
+        scope["raw_path"] = scope["path"].encode("ascii")
+        scope["query_string"] = b""
+        if self._proxies is not None and [name for name, _ in self.headers if b"forwarded" in name]:
+            with suppress(StopIteration):
+                self._proxies(scope, None, None).send(None)
+        return scope
+
+    def respond(self, exchange: _Exchange, response: Response) -> None:
+        """Log and write the whole response, as uvicorn does, unless nobody is there to read it."""
+        if self.access_log and not exchange.disconnected:
+            self._log(exchange.scope, response.status)
         if not exchange.disconnected and not self.transport.is_closing():
-            response = response_of(result)
             parts = [STATUS_LINE[response.status]]
             for name, value in self.server_state.default_headers:
                 parts += (name, b": ", value, b"\r\n")
@@ -138,6 +184,19 @@ class CommandProtocol(HttpToolsProtocol):
         else:
             self.on_response_complete()
 
+    def _log(self, scope: Any, status: int) -> None:
+        asked = get_client_addr(scope), scope["method"], get_path_with_query_string(scope), scope["http_version"]
+        self.access_logger.info('%s - "%s %s HTTP/%s" %d', *asked, status)
+
+    def keep(self, task: asyncio.Task[Any]) -> None:
+        """The server waits for the task when it is told to stop."""
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+
+async def _nothing(*_: Any) -> None:
+    """Stands in for the application behind a middleware of which only what it does to the scope is wanted."""
+
 
 class _Silent:
     """Stands in for the event that wakes an ASGI application: here nobody waits."""
@@ -149,34 +208,71 @@ class _Silent:
 class _Exchange:
     """A plain command and its response. To uvicorn it is the cycle of the connection."""
 
-    __slots__ = ("_command", "_commands", "_protocol", "body", "disconnected", "keep_alive", "response_complete")
+    __slots__ = (
+        *("_command", "_commands", "_context", "_protocol"),
+        *("body", "disconnected", "is_whole", "keep_alive", "origin", "response_complete", "scope"),
+    )
     message_event = _Silent()
 
-    def __init__(self, protocol: CommandProtocol, commands: CommandDoor, command: type[Command]) -> None:
+    def __init__(self, protocol: CommandProtocol, commands: CommandDoor, command: type[Command], scope: Scope) -> None:
         self._protocol = protocol
         self._commands = commands
         self._command = command
+        self._context = copy_context()  # what its hooks set is theirs alone, as it is in a task
+        self.scope = scope
+        self.origin: Origin | None = NOWHERE if commands.authenticate is None else None
+        """Who sends it; ``None`` as long as that is not known."""
         self.body: bytes | bytearray = b""
+        self.is_whole = False
         self.disconnected = False
         self.keep_alive = True
         self.response_complete = False
 
+    def identify(self) -> None:
+        """Have it said who calls, before there is a body. A hook that has to be awaited is, in a task."""
+        hook: Any = self._commands.authenticate
+        try:
+            found = self._context.run(hook, self.scope)
+            if isinstance(found, _KNOWN_AT_ONCE):
+                self.origin = plain_origin(caller_of(found))
+                return
+        except Exception as error:  # noqa: BLE001  whatever it is, it is answered
+            self._tell(error)
+        else:
+            self._protocol.keep(self._protocol.loop.create_task(self._wait(found), context=self._context))
+
+    async def _wait(self, found: Awaitable[Found]) -> None:
+        try:
+            self.origin = plain_origin(caller_of(await found))
+        except asyncio.CancelledError:  # the server does not wait any longer
+            self._tell(StoreClosed("the server stops"))
+        except Exception as error:  # noqa: BLE001  the same
+            self._tell(error)
+        else:
+            self._context = copy_context()  # the task is in the other one
+            self._protocol.flow.resume_reading()
+            self.proceed()
+
     def add(self, body: bytes) -> None:
-        """Take a further part of the body."""
+        """Take a further part of the body, but not much before it is known who sends it."""
         if isinstance(self.body, bytes):
             self.body = bytearray(self.body)
         self.body += body
+        if self.origin is None and len(self.body) > HIGH_WATER_LIMIT:
+            self._protocol.flow.pause_reading()
 
-    def begin(self) -> None:
-        """Carry out the command. What its hooks set in the context is theirs alone, as it is in a task."""
-        task = copy_context().run(self._commands.begin, self._command, bytes(self.body), self._tell)
-        if task is not None:  # the server waits for it when it is told to stop
-            self._protocol.tasks.add(task)
-            task.add_done_callback(self._protocol.tasks.discard)
+    def proceed(self) -> None:
+        """Carry out the command, if it is there and it is known who sends it; but for nobody who is gone."""
+        if not self.is_whole or self.origin is None or self.disconnected:
+            return
+        begin = self._commands.begin
+        task = self._context.run(begin, self._command, bytes(self.body), self.origin, self._tell)
+        if task is not None:
+            self._protocol.keep(task)
 
     def _tell(self, result: Receipt | Exception) -> None:
         self.response_complete = True
-        self._protocol.respond(self, result)
+        self._protocol.respond(self, response_of(result))
 
 
 if lacking := missing_in(HttpToolsProtocol):

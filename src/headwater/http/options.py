@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 import msgspec
 
@@ -20,8 +20,10 @@ class Caller(msgspec.Struct, frozen=True):
     tenant: str | None = None
 
 
-Authenticate = Callable[[Scope], "Caller | str | Awaitable[Caller | str | None] | None"]
-"""The ASGI scope in, the caller out (or just the actor's name). Raise ``Unauthenticated`` to refuse."""
+Found: TypeAlias = Caller | str | None
+"""What a hook makes of a request: the caller, or just the actor's name, or nobody."""
+Authenticate = Callable[[Scope], "Found | Awaitable[Found]"]
+"""The ASGI scope in, the caller out. Raise ``Unauthenticated`` to refuse. A plain function, or one to be awaited."""
 
 NOBODY = Caller()
 Role = Literal["command", "query", "all"]
@@ -72,8 +74,9 @@ class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
 async def authenticate(hook: Authenticate, scope: Scope) -> Caller:
     """Ask the hook who calls."""
     found = hook(scope)
-    if inspect.isawaitable(found):
-        found = await found
-    if isinstance(found, str):
-        return Caller(found)
-    return found or NOBODY
+    return caller_of(await found if inspect.isawaitable(found) else found)
+
+
+def caller_of(found: Found) -> Caller:
+    """The caller, from what a hook found."""
+    return Caller(found) if isinstance(found, str) else found or NOBODY

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
+import re
 import sys
 
 import pytest
@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from headwater import App
 from headwater.cli import serving as serving_here
-from headwater.http import Caller, HttpOptions
+from headwater.http import HttpOptions
 from headwater.http.direct import missing_in
 
 OPEN = b"open-incident"
@@ -105,25 +105,12 @@ async def test_plain_commands_do_without_asgi(tmp_path, name):
 
 @pytest.mark.parametrize(
     ("options", "config"),
-    [
-        (HttpOptions(authenticate=lambda _scope: Caller("ada")), {}),
-        (HttpOptions(role="query"), {}),
-        (HttpOptions(), {"limit_concurrency": 100}),
-        (HttpOptions(), {"root_path": "/desk"}),
-        (HttpOptions(), {"access_log": True}),
-    ],
-    ids=[
-        "who calls is asked",
-        "no commands here",
-        "concurrency is limited",
-        "a path before ours",
-        "requests are logged",
-    ],
+    [(HttpOptions(role="query"), {}), (HttpOptions(), {"reset_contextvars": True})],
+    ids=["no commands here", "contexts are reset for tasks"],
 )
-async def test_what_needs_a_scope_goes_through_asgi(options, config):
+async def test_what_no_plain_command_can_do_goes_through_asgi(options, config):
     """The application sees each request, and answers as it does on uvicorn's own protocol."""
     heard = []
-    logging.getLogger("uvicorn.access").addHandler(logging.NullHandler())
     for protocol in (PLAIN, DIRECT):
         async with serving(desk, "memory:", protocol, options, **config) as served:
             heard.append(await served.talk(post(OPEN, ONE), answers=1))
@@ -132,11 +119,51 @@ async def test_what_needs_a_scope_goes_through_asgi(options, config):
     assert heard[0] == heard[1]
 
 
-async def test_a_proxy_in_front_changes_nothing_for_plain_commands():
-    """The server looks for a proxy's headers by default, to correct what no plain command asks for."""
-    async with serving(desk, "memory:", DIRECT, proxy_headers=True) as served:
-        (answer,), _ = await served.talk(post(OPEN, ONE, b"x-forwarded-for: 10.0.0.1"), answers=1)
-        assert (answer[:15], served.door.requests) == (b"HTTP/1.1 200 OK", 1)
+# -- what uvicorn may be told
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"root_path": "/desk"},
+        {"limit_concurrency": 2},
+        {"access_log": True, "log_level": "info"},
+        {"access_log": True, "log_level": "info", "root_path": "/desk"},
+        {"access_log": True, "log_level": "warning"},
+        {"proxy_headers": False, "access_log": True, "log_level": "info"},
+        {"headers": [("x-served-by", "desk-1")]},
+    ],
+    ids=str,
+)
+async def test_plain_commands_keep_to_what_uvicorn_is_told(config, capsys):
+    """The same bytes and the same lines in its log, also of who came through a proxy; and none through ASGI."""
+    heard = []
+    for protocol in (PLAIN, DIRECT):
+        async with serving(desk, "memory:", protocol, **config) as served:
+            forwarded = post(OPEN, ONE, b"x-forwarded-for: 10.0.0.1")
+            answers = await served.talk(post(OPEN, ONE), forwarded, post(b"break-down", b"{}"), answers=3)
+            heard.append((answers, re.sub(r"127.0.0.1:\d+", "here", capsys.readouterr().out)))
+
+    assert heard[0] == heard[1]
+    assert served.door.requests == 1
+    assert heard[1][1].count("POST") == (3 if config.get("log_level") == "info" else 0)
+
+
+async def test_a_limit_of_concurrency_is_kept_to():
+    """Who comes when as many are there is told so by uvicorn."""
+    heard = []
+    for protocol in (PLAIN, DIRECT):
+        async with (
+            serving(desk, "memory:", protocol, limit_concurrency=2) as served,
+            served.connection() as (reader, writer),
+        ):
+            (refused,), after = await served.talk(post(OPEN, ONE), answers=1)
+            await until(lambda: len(served.protocols) == 1)
+            writer.write(post(OPEN, ONE))
+            heard.append((refused, after, await response(reader)))
+
+    assert heard[0] == heard[1]
+    assert [answer[9:12] for answer in heard[1]] == [b"503", b"", b"200"]
 
 
 async def test_every_command_of_many_connections_is_answered(tmp_path):
@@ -180,7 +207,7 @@ async def stalled(tmp_path):
     """A server whose writer does nothing until it is let."""
     url = f"sqlite:///{tmp_path}/desk.db?commits=thread"
     async with serving(desk, url, DIRECT) as served:
-        writer = served.door.commands._begin.__self__.event_store._writer
+        writer = served.door.commands.begin.__self__.event_store._writer
         writer._serving.acquire()
         served.go_on = writer._serving.release
         yield served
