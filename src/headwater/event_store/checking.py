@@ -17,6 +17,7 @@ from headwater.errors import DuplicateEventId, InvalidAppend
 from headwater.event_store.protocol import ALL, AppendCondition, EventQuery, NewEvent
 
 EVENTS_PER_APPEND = 100_000
+BYTES_PER_APPEND = 512 << 20
 TAGS_PER_EVENT = 256
 DATA_BYTES = 64 << 20
 _NAME_LENGTH = 1_024
@@ -50,7 +51,10 @@ def checked_events(events: Sequence[NewEvent], name_bytes: int = 4 * _NAME_LENGT
             return given, size
     _check_many(given)
     found = [event if _plain_size(event) >= 0 else _slowly_checked(event, name_bytes) for event in given]
-    return found, sum([_size(event) for event in found])
+    size = sum([_size(event) for event in found])
+    if size > BYTES_PER_APPEND:
+        raise InvalidAppend(f"an append of more than {BYTES_PER_APPEND >> 20} MiB", remedy="append in several steps")
+    return found, size
 
 
 def check_condition(condition: Any) -> None:

@@ -121,6 +121,8 @@ def test_the_doctor_looks_at_the_server(headwater, added, sql):
     sql(f"ALTER DATABASE {database} SET default_transaction_isolation = 'serializable'")
     ended = headwater("doctor", added, "--json")
     assert (ended.code, findings(ended)["isolation"]["state"]) == (1, "failed")
+    sql(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
+    assert findings(headwater("doctor", added, "--json"))["role"]["value"].endswith("may only read")
 
 
 def test_a_server_that_does_not_answer_is_told(headwater):

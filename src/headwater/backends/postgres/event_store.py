@@ -20,8 +20,8 @@ from headwater.backends.postgres.schema import Schema, prepare
 from headwater.backends.postgres.statements import statement
 from headwater.backends.postgres.writer import Writer
 from headwater.clock import Clock, SystemClock
-from headwater.errors import StoreIOError
-from headwater.event_store.checking import check_reading, checked, checked_events
+from headwater.errors import InvalidAppend, StoreIOError
+from headwater.event_store.checking import BYTES_PER_APPEND, check_reading, checked, checked_events
 from headwater.event_store.group_commit import GroupCommit, closed
 from headwater.event_store.prompt import Tell
 from headwater.event_store.protocol import (
@@ -156,6 +156,9 @@ class PostgresEventStore:
             return await self._primary.head()
         first = events[0].position
         check_goes_on(events, first - 1)
+        if sum(len(event.data) + len(event.metadata) for event in events) > BYTES_PER_APPEND:
+            remedy = "copy fewer events at a time"
+            raise InvalidAppend(f"more than {BYTES_PER_APPEND >> 20} MiB cannot be copied at once", remedy=remedy)
         types: dict[str, int] = {}
         rows = [
             (

@@ -14,7 +14,7 @@ import msgspec
 from headwater.backends.postgres.driver import Connection
 from headwater.backends.postgres.errors import store_error
 from headwater.backends.postgres.statements import statement
-from headwater.errors import SchemaOutdated, SchemaTooNew, StoreError
+from headwater.errors import SchemaOutdated, SchemaTooNew, StoreError, StoreIOError
 
 
 class Schema(msgspec.Struct, frozen=True):
@@ -27,9 +27,11 @@ class Schema(msgspec.Struct, frozen=True):
 async def prepare(connection: Connection, schema: Schema, where: str, place: str, *, migrate: bool = True) -> None:
     """Make the schema named ``where``, migrate an older one, refuse a newer one. A current one needs no rights to make.
 
-    Raises ``SchemaTooNew``, ``SchemaOutdated`` (without ``migrate``), ``StoreReadOnly`` (without the right to).
+    Raises ``SchemaTooNew``, ``SchemaOutdated`` (without ``migrate``), ``StoreReadOnly`` (without the right to),
+    ``StoreIOError`` for a database that cannot hold every text.
     """
     try:
+        await _refuse_other_encodings(connection, place)
         if _checked(await found_version(connection, schema, where), schema, place, migrate=migrate) == schema.version:
             return
         transaction = connection.transaction(isolation="read_committed")
@@ -44,6 +46,14 @@ async def prepare(connection: Connection, schema: Schema, where: str, place: str
         raise
     except Exception as error:
         raise store_error(error, place) from error
+
+
+async def _refuse_other_encodings(connection: Connection, place: str) -> None:
+    """Else a text that the database has no characters for would fail, and with it whatever shares its commit."""
+    encoding = await connection.fetchval("SELECT current_setting('server_encoding')")
+    if encoding != "UTF8":
+        remedy = "make it anew: CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0"
+        raise StoreIOError(f"{place} is in a database that stores text as {encoding}, not UTF8", remedy=remedy)
 
 
 async def found_version(connection: Connection, schema: Schema, where: str) -> int:

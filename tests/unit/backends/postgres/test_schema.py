@@ -15,6 +15,7 @@ from headwater.backends.postgres.schema import prepare
 from headwater.errors import SchemaOutdated, SchemaTooNew, StoreIOError, StoreReadOnly
 from headwater.event_store import ALL, Appended, NewEvent, open_store
 from headwater.event_store.protocol import Snapshot
+from headwater.read_store import open_read_store
 
 NEXT = msgspec.structs.replace(EVENT_LOG_SCHEMA, version=EVENT_LOG_SCHEMA.version + 1)
 
@@ -178,3 +179,18 @@ async def test_a_role_without_rights_is_told_so(store, role):
         async with open_store(url, migrate=False):
             pass
     assert refusal.value.fields["sqlstate"] == "42501"
+
+
+@pytest.mark.parametrize("opened", [open_store, open_read_store])
+async def test_a_database_that_cannot_hold_every_text_is_refused(postgres_server, opened):
+    """Else one text in a commit would fail whatever else is in it."""
+    url = postgres_server.url_of("headwater_latin1")
+    settings = "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+    postgres_server.execute(f"CREATE DATABASE headwater_latin1 {settings}")
+    try:
+        with pytest.raises(StoreIOError, match="LATIN1") as refusal:
+            async with opened(url):
+                pass
+        assert "UTF8" in refusal.value.remedy
+    finally:
+        postgres_server.drop_database(url)

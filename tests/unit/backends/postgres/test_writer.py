@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from time import perf_counter
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -13,6 +14,7 @@ from headwater.backends.postgres.batches import Batch
 from headwater.backends.postgres.statements import statement
 from headwater.errors import InvalidAppend, OutcomeUnknown, StoreError, StoreIOError, StoreReadOnly
 from headwater.event_store import ALL, AppendCondition, Appended, Conflict, EventQuery, NewEvent, open_store
+from headwater.event_store.protocol import RecordedEvent
 
 CUT_WRITERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -114,6 +116,17 @@ async def test_a_server_that_goes_away_and_comes_back():
             await asyncio.to_thread(server.start)
             assert await store.append(new) == Appended(2, 2)
             assert (await store.read(ALL)).head == 2
+
+
+async def test_more_than_the_server_can_take_at_once_is_refused(store):
+    """Else the connection would break, and nobody could say what became of the append."""
+    large = b"x" * (60 << 20)
+    with pytest.raises(InvalidAppend, match="512 MiB"):
+        await store.append([NewEvent("A", large) for _ in range(9)])
+    recorded = [RecordedEvent(at, "A", 1, large, (), b"{}", uuid4().bytes, 0) for at in range(1, 10)]
+    with pytest.raises(InvalidAppend, match="fewer"):
+        await store.copy(recorded)
+    assert await store.head() == 0
 
 
 async def test_a_read_only_server_is_named_so(store, sql, postgres_url):
