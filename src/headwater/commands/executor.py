@@ -120,7 +120,17 @@ class Executor:
             try:
                 decision = self._decision(station, boundary, command, origin)
                 decision.start()
-                return await self._conclude(decision)
+                outcome = None
+                if decision.is_loaded and decision.terms.key_query is None:  # as nearly always: no coroutine more
+                    if decision.decide():
+                        outcome = await self._appends.append(decision.request)
+                        if type(outcome) is Appended:
+                            return decision.stored(outcome)
+                    elif decision.is_fresh:
+                        return decision.nothing_stored()
+                    else:
+                        await decision.load()
+                return await self._conclude(decision, outcome)
             finally:
                 boundary.release()
         finally:
