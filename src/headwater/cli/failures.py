@@ -76,6 +76,8 @@ def line_of(error: BaseException) -> str:
         return error.format_message() + hint
     if isinstance(error, click.ClickException):
         return error.format_message()
+    if isinstance(error, click.Abort):
+        return "interrupted"
     return f"unexpected {type(error).__name__}: {error} (run it again with --debug to see where)"
 
 

@@ -12,6 +12,7 @@ from importlib import import_module
 import click
 
 from headwater.cli.failures import ExitCode, report
+from headwater.cli.streams import ready_streams
 
 VERBS = {
     "new": "Write a small runnable project.",
@@ -81,8 +82,10 @@ def root() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; failures become one line on standard error and an exit code, never a traceback."""
+    as_json = "--json" in arguments
+    ready_streams(as_json=as_json)
     try:
         result = root.main(list(arguments), prog_name="headwater", standalone_mode=False)
     except Exception as error:  # noqa: BLE001  the last door: whatever comes is shown as one line
-        return report(error, as_json="--json" in arguments, debug="--debug" in arguments)
+        return report(error, as_json=as_json, debug="--debug" in arguments)
     return result if isinstance(result, int) else ExitCode.OK

@@ -87,6 +87,13 @@ def test_a_byte_that_is_no_utf_8_is_told_with_its_place(headwater, words):
     assert [each["pointer"] for each in ended.problem["errors"]] == ["/actor" if "--actor" in words else "/title"]
 
 
+def test_json_is_utf_8_whatever_the_locale_says(process, monkeypatch):
+    """RFC 8259 allows nothing else, and no character may stop an answer."""
+    process("send", "app:app", "add-task", "-", given='{"task_id": "t1", "title": "Caf\\u00e9"}')
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    assert process("events", "sqlite:///todo.db", "--json").json["events"][0]["data"]["title"] == "Café"
+
+
 def test_all_faults_of_a_body_come_at_once(headwater):
     """Each with its pointer."""
     found = headwater("send", "app:app", "add-task", '{"task_id": 1, "titel": "x"}', "--json").problem

@@ -57,6 +57,14 @@ def test_a_program_reads_a_problem_document(capsys):
     }
 
 
+def test_an_interruption_is_told_to_a_program_and_not_to_who_caused_it(capsys):
+    """It is nothing unexpected."""
+    report(click.Abort(), as_json=False, debug=False)
+    assert capsys.readouterr().err == ""
+    report(click.Abort(), as_json=True, debug=False)
+    assert msgspec.json.decode(capsys.readouterr().err)["detail"] == "interrupted"
+
+
 def test_every_fault_of_a_message_is_in_the_problem():
     """The pointers of an invalid message reach the program."""
     found = problem(InvalidMessage("Open", (FieldError("/a", "missing"), FieldError("/b", "wrong"))))

@@ -1,0 +1,32 @@
+"""Streams: whatever they are, a verb does its work and ends as it should."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+_HEADWATER = f'"{sys.executable}" -m headwater'
+
+
+def run(words, **environment):
+    """Run a line of shell, in which ``headwater`` is this one."""
+    line = words.replace("headwater", _HEADWATER, 1)
+    return subprocess.run(
+        ["sh", "-c", line], capture_output=True, check=False, env={**os.environ, "PYTHONUTF8": "0", **environment}
+    )
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_process_without_a_stream_does_its_work(closed):
+    """As when a service is started by something that closes them: libuv would abort the process."""
+    assert run(f"headwater events memory: {closed}").returncode == 0
+
+
+def test_a_table_loses_only_what_the_locale_has_no_character_for():
+    """Lines are drawn with characters that not every terminal has."""
+    ended = run("headwater events memory:", PYTHONIOENCODING="ascii")
+    assert ended.returncode == 0
+    assert ended.stdout.startswith(b"position   recorded at")
