@@ -20,6 +20,7 @@ EVENTS_PER_APPEND = 100_000
 BYTES_PER_APPEND = 512 << 20
 TAGS_PER_EVENT = 256
 DATA_BYTES = 64 << 20
+_LAST_POSITION = (1 << 63) - 1
 _NAME_LENGTH = 1_024
 _PLAIN_NAME_LENGTH = 600
 """So many characters are few enough for every store, however many bytes each of them takes."""
@@ -61,8 +62,7 @@ def check_condition(condition: Any) -> None:
     """Refuse what is no condition. Raises ``InvalidAppend``."""
     if not isinstance(condition, AppendCondition):
         raise InvalidAppend(f"a condition is an AppendCondition, not {type(condition).__name__}")
-    if condition.after < 0:
-        raise InvalidAppend("the condition's after is not negative", after=condition.after)
+    _check_position("the condition's after", condition.after)
     if condition.fail_if is not ALL:
         check_query(condition.fail_if)
 
@@ -72,6 +72,15 @@ def check_query(query: EventQuery) -> None:
     given: Any = query
     if not isinstance(given, EventQuery):
         raise InvalidAppend(f"a query is an EventQuery, not {type(given).__name__}")
+    try:
+        _check_items(query)
+    except (AttributeError, TypeError) as error:
+        raise InvalidAppend(
+            f"{query} is no query: {error}", remedy="make it with EventQuery.of(types=, tags=)"
+        ) from error
+
+
+def _check_items(query: EventQuery) -> None:
     for item in query.items:
         if not item.types and not item.tags:
             raise InvalidAppend("a query item needs a type or a tag", remedy="use ALL for every event")
@@ -85,14 +94,20 @@ def check_query(query: EventQuery) -> None:
 def _check_types(names: tuple[str, ...]) -> None:
     """The types of a query, which are the same few lists again and again. A list with a fault is not remembered."""
     for name in names:
-        _check_name("event type", name)
+        _check_name("type", name)
 
 
 def check_reading(query: EventQuery, after: int, limit: int | None) -> None:
     """Refuse a read that makes no sense. Raises ``InvalidAppend``."""
     check_query(query)
-    if after < 0 or (limit is not None and limit < 0):
-        raise InvalidAppend("after and limit are not negative", after=after, limit=limit)
+    _check_position("after", after)
+    if limit is not None:
+        _check_position("limit", limit)
+
+
+def _check_position(what: str, value: int) -> None:
+    if type(value) is not int or not 0 <= value <= _LAST_POSITION:
+        raise InvalidAppend(f"{what} is a whole number from 0 to {_LAST_POSITION}, not {value!r}")
 
 
 def _plain_size(event: NewEvent) -> int:
@@ -151,7 +166,7 @@ def _slowly_checked(event: NewEvent, name_bytes: int) -> NewEvent:
     given: Any = event
     if not isinstance(given, NewEvent):
         raise InvalidAppend(f"an event to append is a NewEvent, not {type(given).__name__}")
-    _check_name("event type", event.type)
+    _check_name("type", event.type)
     _check_kind(event, "data", bytes)
     _check_kind(event, "metadata", bytes)
     _check_kind(event, "tags", tuple)
@@ -166,7 +181,7 @@ def _slowly_checked(event: NewEvent, name_bytes: int) -> NewEvent:
     tags = tuple(dict.fromkeys(event.tags))
     if len(tags) > TAGS_PER_EVENT:
         raise InvalidAppend(f"{event.type} has more than {TAGS_PER_EVENT} tags")
-    for what, name in (("event type", event.type), *(("tag", tag) for tag in tags)):
+    for what, name in (("type", event.type), *(("tag", tag) for tag in tags)):
         if (length := len(name.encode())) > name_bytes:
             raise InvalidAppend(f"a {what} has at most {name_bytes} bytes in this store, not {length}")
     return msgspec.structs.replace(event, tags=tags)

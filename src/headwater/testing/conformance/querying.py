@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from headwater.errors import StoreError
-from headwater.event_store.protocol import ALL, EventQuery, EventStore, NewEvent, QueryItem
+from headwater.errors import InvalidAppend
+from headwater.event_store.protocol import ALL, AppendCondition, EventQuery, EventStore, NewEvent, QueryItem
 from headwater.testing.conformance.capabilities import Backend
 from headwater.testing.conformance.samples import event, filled, of, positions
 
@@ -156,10 +157,20 @@ class Querying(Backend):
         assert positions(await store.read(items)) == list(range(1, 121))
 
     async def test_a_query_that_makes_no_sense_is_refused(self, store: EventStore) -> None:
-        """An item without types and tags says nothing; negative numbers neither."""
-        with pytest.raises(StoreError):
-            await store.read(EventQuery((QueryItem(),)))
-        with pytest.raises(StoreError):
-            await store.read(ALL, limit=-1)
-        with pytest.raises(StoreError):
-            await store.read(ALL, after=-1)
+        """An item without types and tags says nothing; what is no item neither."""
+        items: Any
+        for items in ((QueryItem(),), (("A",),), 7):
+            with pytest.raises(InvalidAppend):
+                await store.read(EventQuery(items))
+
+    @pytest.mark.parametrize("number", [-1, 1 << 63, "1", 1.5])
+    async def test_a_number_that_is_no_position_is_refused(self, store: EventStore, number: Any) -> None:
+        """To read from, to read up to, and in a condition, where it concerns that append alone."""
+        with pytest.raises(InvalidAppend):
+            await store.read(ALL, limit=number)
+        with pytest.raises(InvalidAppend):
+            await store.read(ALL, after=number)
+        with pytest.raises(InvalidAppend):
+            await anext(aiter(store.subscribe(after=number)))
+        with pytest.raises(InvalidAppend):
+            await store.append([event("T1", "t:1")], AppendCondition(of("t:1"), after=number))
