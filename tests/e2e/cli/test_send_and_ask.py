@@ -21,6 +21,11 @@ def test_the_body_is_json_in_place(headwater, name):
     assert headwater("send", "app:app", name, '{"task_id": "t1", "title": "Milk"}', "--json").json["position"] == 1
 
 
+def test_fields_stand_with_their_option_or_alone(headwater):
+    """As they do for a query."""
+    assert headwater("send", "app:app", "add-task", "task_id=t1", "-f", "title=Milk", "--json").json["position"] == 1
+
+
 def test_the_body_comes_from_standard_input_or_a_file(process, project):
     """``-`` reads standard input, ``@FILE`` a file."""
     (project / "body.json").write_text('{"task_id": "t2", "title": "Bread"}')
@@ -67,6 +72,8 @@ def test_the_actor_stands_in_the_metadata(headwater):
         (("add-tsk", "{}"), 1, "unknown-message"),
         (("add-task", "{}", "-f", "task_id=t1"), 2, "usage-error"),
         (("add-task", "-f", "task_id"), 2, "usage-error"),
+        (("add-task", "task_id"), 2, "usage-error"),
+        (("add-task", "{}", "@body.json"), 2, "usage-error"),
         (("add-task", "@nowhere.json"), 2, "usage-error"),
         (("add-task", "{}", "--expect", "-1"), 2, "usage-error"),
         (("add-task", '{"task_id": "\udcff", "title": "x"}'), 1, "malformed-message"),
@@ -127,6 +134,16 @@ def test_fields_narrow_sort_and_page(headwater, tasks):
     assert [row["task_id"] for row in first["items"]] == ["t1"]
     second = headwater(*words, f"page.cursor={first['next']}", "--json").json["value"]
     assert [row["task_id"] for row in second["items"]] == ["t3"]
+
+
+@pytest.mark.parametrize(
+    "words", [('{"status": "done"}',), ("@query.json",), ("-",), ("status=done",), ("-f", "status=done")]
+)
+def test_a_query_is_given_as_a_command_is(process, project, tasks, words):
+    """In place, in a file, on standard input, or by fields."""
+    (project / "query.json").write_text('{"status": "done"}')
+    ended = process("ask", "app:app", "find-tasks", *words, "--json", given='{"status": "done"}')
+    assert [row["task_id"] for row in ended.json["value"]["items"]] == ["t2"]
 
 
 def test_people_get_a_table(headwater, tasks):

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from headwater.cli.applications import existing_log, load_app, log_url
-from headwater.cli.fields import parameters_of
+from headwater.cli.fields import FIELD_OPTION, body_of
 from headwater.cli.screen import Screen
 from headwater.cli.verb import READ_STORE_OPTION, URL_OPTION, verb
 from headwater.cli.watching import watched
@@ -21,7 +21,8 @@ from headwater.read_models import Page
 @click.command("ask")
 @click.argument("app", metavar="APP")
 @click.argument("name", metavar="NAME")
-@click.argument("words", metavar="[FIELD=VALUE]...", nargs=-1)
+@click.argument("words", metavar="[JSON|@FILE|-|NAME=VALUE...]", nargs=-1)
+@FIELD_OPTION
 @URL_OPTION
 @READ_STORE_OPTION
 @click.option("--after", type=click.IntRange(min=0), metavar="N", help="Wait only until position N is included.")
@@ -37,6 +38,7 @@ async def command(  # noqa: PLR0913, PLR0917  each is an argument or an option o
     app: str,
     name: str,
     words: tuple[str, ...],
+    fields: tuple[str, ...],
     url: str | None,
     read_store: str | None,
     after: int | None,
@@ -47,11 +49,12 @@ async def command(  # noqa: PLR0913, PLR0917  each is an argument or an option o
 ) -> None:
     """Ask APP (module:attribute) the query NAME and show the answer.
 
-    Fields stand as words: status=open page.size=10 sort=-opened_at. The answer includes everything in the log, unless
-    --after or --eventual say that less is enough. With --as-of it is the answer as it was then, from the log alone.
+    The query is JSON, @FILE, - for standard input, or fields: status=open page.size=10 sort=-opened_at. The answer
+    includes everything in the log, unless --after or --eventual say that less is enough. With --as-of it is the answer
+    as it was then, from the log alone.
     """
     loaded = load_app(app)
-    query = loaded.codec.decode_query(name, parameters_of(words))
+    query = loaded.codec.decode_query(name, body_of(words, fields))
     place = None if as_of is None else _place(as_of)
     log = await existing_log(log_url(loaded, url))
     async with loaded.open(log, read_store=read_store, follow="if-needed" if place is None else False) as runtime:
