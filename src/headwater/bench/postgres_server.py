@@ -115,9 +115,8 @@ def postgres_server(directory: Path, *, preload: Path | None = None) -> Iterator
     try:
         with _started(binaries, place, user, preload) as url:
             server = PostgresServer(url)
-            if preload is None:
-                server.execute(_MAKE_LOG_FILES.format(_LOG_MEGABYTES))
-                server.execute("CHECKPOINT")
+            server.execute(_MAKE_LOG_FILES.format(_LOG_MEGABYTES))
+            server.execute("CHECKPOINT")
             yield server
     finally:
         shutil.rmtree(place, ignore_errors=True)
