@@ -16,7 +16,7 @@ from typing import Any
 import apsw
 
 from headwater.backends.sqlite import row_leasing, row_parking
-from headwater.backends.sqlite.connection import READ_STORE, SqliteFile, connect
+from headwater.backends.sqlite.connection import READ_STORE, SqliteFile, connect, is_on_fixed_medium
 from headwater.backends.sqlite.driver import Connection, Value
 from headwater.backends.sqlite.errors import store_error
 from headwater.backends.sqlite.row_plans import TableSql, dropping, in_sizes
@@ -43,7 +43,7 @@ class RowWriter:
     """Owns the writing connection of one read store. Its methods are called on one thread only."""
 
     def __init__(self, file: SqliteFile, *, migrate: bool) -> None:
-        """Open the file, which raises what is wrong with it."""
+        """Open the file, which raises what is wrong with it. On a read-only medium rows are read as they are there."""
         self._file = file
         self._connection: Connection | None = None
         self._versions: dict[str, int] = {}
@@ -51,9 +51,10 @@ class RowWriter:
         self._tables: tuple[Table, ...] = ()
         self._rows_put, self._next_survey = 0, _FIRST_SURVEY
         self.surveys = 0
-        connection = connect(file)
+        self._only_reads = is_on_fixed_medium(file.path)
+        connection = connect(file, read_only=self._only_reads)
         try:
-            prepare(connection, READ_STORE_SCHEMA, file, migrate=migrate)
+            prepare(connection, READ_STORE_SCHEMA, file, migrate=migrate and not self._only_reads)
         except BaseException:
             connection.close(force=True)
             raise
@@ -69,7 +70,8 @@ class RowWriter:
         self._sql = {}
         with self._transaction() as connection:
             for table in tables:
-                connection.execute(statement("add_checkpoint"), (table.projection, table.version))
+                if not self._only_reads:
+                    connection.execute(statement("add_checkpoint"), (table.projection, table.version))
                 for side in (0, 1):
                     self._prepare(connection, table.on(side))
 
@@ -294,10 +296,10 @@ class RowWriter:
         """All or nothing. Driver errors leave as domain errors; the next transaction opens the file anew after one."""
         connection = self._connection
         if connection is None:
-            connection = self._connection = connect(self._file)
+            connection = self._connection = connect(self._file, read_only=self._only_reads)
         committing = False
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("BEGIN" if self._only_reads else "BEGIN IMMEDIATE")
             yield connection
             committing = True
             connection.execute("COMMIT")

@@ -11,6 +11,7 @@ Read next: event_store.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from threading import Lock, Thread
 from typing import TypeAlias
@@ -19,7 +20,7 @@ import apsw
 import msgspec
 
 from headwater.backends.sqlite.checkpoints import Checkpoints
-from headwater.backends.sqlite.connection import EVENT_LOG, SqliteFile, connect
+from headwater.backends.sqlite.connection import EVENT_LOG, SqliteFile, connect, is_on_fixed_medium
 from headwater.backends.sqlite.driver import Row, Value
 from headwater.backends.sqlite.errors import store_error
 from headwater.backends.sqlite.ledger import Ledger
@@ -70,7 +71,7 @@ class Writer:
         self._has_news = False
         self._pace = Pace()
         self._checkpoints = Checkpoints(file)
-        self.ledger: Ledger | None = self._open(migrate=migrate)
+        self.ledger: Ledger | None = self._begun(migrate=migrate)
         self._thread = Thread(target=self._run, name=f"headwater-writer {file.path}", daemon=True)
         self._thread.start()
         if file.commits == "auto":
@@ -184,6 +185,14 @@ class Writer:
         made = StoreIOError(f"the writer of {self._file.path} failed: {error!r}", path=self._file.path)
         made.__cause__ = error
         return made
+
+    def _begun(self, *, migrate: bool) -> Ledger | None:
+        """What to write with; ``None`` on a read-only medium, where a log can be read and an append is refused."""
+        if not is_on_fixed_medium(self._file.path):
+            return self._open(migrate=migrate)
+        with closing(connect(self._file, read_only=True)) as connection:
+            prepare(connection, EVENT_LOG_SCHEMA, self._file, migrate=False)
+        return None
 
     def _open(self, *, migrate: bool) -> Ledger:
         connection = connect(self._file)
