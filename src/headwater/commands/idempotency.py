@@ -6,6 +6,7 @@ Reads: gathering.py, codec.py. Read next: executor.py.
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 from headwater.codec import Codec
 from headwater.commands.gathering import GatheredReads
@@ -18,7 +19,7 @@ _MAX_KEY = 255
 
 def key_tag(key: str) -> str:
     """The tag that an idempotency key becomes. Raises ``InvalidMessage`` for what is no text, empty or too long."""
-    given: object = key
+    given: Any = key
     if not isinstance(given, str) or not 0 < len(given) <= _MAX_KEY:
         fault = FieldError("/idempotency_key", f"is text of 1 to {_MAX_KEY} characters")
         raise InvalidMessage("idempotency key", (fault,))
