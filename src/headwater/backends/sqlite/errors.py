@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import msgspec
 
 from headwater.errors import (
     OutcomeUnknown,
@@ -20,6 +21,8 @@ from headwater.errors import (
     StoreReadOnly,
 )
 
+MISSHAPEN = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, msgspec.MsgspecError)
+"""What comes of reading a row of a lost page, which SQLite takes for one without values."""
 _PRIMARY = 0xFF
 _READ_ONLY = {apsw.SQLITE_READONLY, apsw.SQLITE_PERM, apsw.SQLITE_AUTH}
 _BUSY = {apsw.SQLITE_BUSY, apsw.SQLITE_LOCKED}
@@ -37,6 +40,11 @@ def store_error(error: Exception, path: str, *, committing: bool = False) -> Sto
     made = _by_code(error, path, committing=committing)
     made.__cause__ = error
     return made
+
+
+def damaged(path: str) -> StoreError:
+    """The domain error for damage that SQLite did not notice."""
+    return store_error(apsw.exception_for(apsw.SQLITE_CORRUPT), path)
 
 
 @contextmanager

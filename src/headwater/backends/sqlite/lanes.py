@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
-import apsw
-
 from headwater.backends.sqlite.connection import SqliteFile, connect
 from headwater.backends.sqlite.driver import Connection
-from headwater.backends.sqlite.errors import store_error
+from headwater.backends.sqlite.errors import MISSHAPEN, damaged, store_error
 from headwater.backends.sqlite.statements import statement
 from headwater.event_store.protocol import EventQuery
 
@@ -42,10 +40,10 @@ class Lanes:
         else:
             self._idle.append(lane)
 
-    def failed(self, lane: Lane, error: apsw.Error) -> Exception:
+    def failed(self, lane: Lane, error: Exception) -> Exception:
         """Drop a lane after an error; what to tell the caller."""
         lane.drop()
-        return store_error(error, self._file.path)
+        return damaged(self._file.path) if isinstance(error, MISSHAPEN) else store_error(error, self._file.path)
 
     def close(self) -> None:
         """Close the lanes, those in use when they come back."""

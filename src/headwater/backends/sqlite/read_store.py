@@ -16,6 +16,7 @@ import msgspec
 from headwater.backends.sqlite.commit_stamps import CommitStamps
 from headwater.backends.sqlite.connection import READ_STORE, SqliteFile
 from headwater.backends.sqlite.driver import Row, Value
+from headwater.backends.sqlite.errors import MISSHAPEN, damaged
 from headwater.backends.sqlite.row_figures import FIGURES
 from headwater.backends.sqlite.row_news import FileNews
 from headwater.backends.sqlite.row_plans import TableSql, in_sizes
@@ -134,10 +135,13 @@ class SqliteReadStore:
         found: dict[RowKey, Any] = {}
         for start, size in in_sizes(len(wanted), _SIZES):
             rows = await self._reader.rows(sql.load(size), sql.bindings(wanted[start : start + size]))
-            if width == 1:
-                found.update((row[0], table.row_of(row[1:])) for row in rows)
-            else:
-                found.update((row[:width], table.row_of(row[width:])) for row in rows)
+            try:
+                if width == 1:
+                    found.update((row[0], table.row_of(row[1:])) for row in rows)
+                else:
+                    found.update((row[:width], table.row_of(row[width:])) for row in rows)
+            except MISSHAPEN as error:
+                raise damaged(self.file.path) from error
         return found
 
     async def commit(self, changes: Sequence[Changes]) -> frozenset[str]:
@@ -245,14 +249,20 @@ class SqliteReadStore:
         """See ``RowSource.get``."""
         self._refuse_if_closed()
         rows = await self._reader.rows(self._sql[table].get, key if key.__class__ is tuple else (key,))
-        return table.row_of(rows[0]) if rows else None
+        try:
+            return table.row_of(rows[0]) if rows else None
+        except MISSHAPEN as error:
+            raise damaged(self.file.path) from error
 
     async def select(self, selection: Selection) -> list[Any]:
         """See ``RowSource.select``."""
         self._refuse_if_closed()
         sql, values = selecting(self._sql[selection.table], selection)
         rows = await self._reader.rows(sql, values)
-        return list(map(selection.made, rows))
+        try:
+            return list(map(selection.made, rows))
+        except MISSHAPEN as error:
+            raise damaged(self.file.path) from error
 
     async def count(self, selection: Selection) -> int:
         """See ``RowSource.count``."""

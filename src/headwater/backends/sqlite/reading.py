@@ -15,6 +15,7 @@ from typing import Any
 import apsw
 
 from headwater.backends.sqlite.driver import Cursor, Row
+from headwater.backends.sqlite.errors import MISSHAPEN
 from headwater.backends.sqlite.lanes import INLINE_ROWS, Lane, Lanes, Types
 from headwater.backends.sqlite.plans import plan
 from headwater.backends.sqlite.statements import statement
@@ -49,7 +50,7 @@ class EventReader:
         except apsw.InterruptError:  # it looks at much and finds little: begin again in a worker thread
             lane.drop()
             return await _in_thread(self._read_at_length, query, after, limit, backwards)
-        except apsw.Error as error:
+        except (apsw.Error, *MISSHAPEN) as error:
             raise self._lanes.failed(lane, error) from error
         return await _in_thread(self._finish, lane, head, rows, events)
 
@@ -99,7 +100,7 @@ class EventReader:
         try:
             events += self._events(lane, rows)
             made = Slice(events, head.fetchall()[0][0])
-        except apsw.Error as error:
+        except (apsw.Error, *MISSHAPEN) as error:
             raise self._lanes.failed(lane, error) from error
         self._lanes.give(lane)
         return made
