@@ -105,6 +105,8 @@ def test_a_sequence_goes_on_once_the_code_is_mended(headwater, project, parked):
     """Before that the retry fails, and says where it stands."""
     again = headwater("parked", "retry", "app:app", "Tasks", "t2", "--json")
     assert (again.code, again.json[0]["goes_on"], again.json[0]["parked"]["position"]) == (1, False, 4)
+    (of_all,) = headwater("parked", "retry", "app:app", "Tasks", "--all", "--json").json
+    assert of_all["sequence"] == of_all["parked"]["sequence"] == "t2"
     assert "t2 stands at position 4: KeyError" in headwater("parked", "retry", "app:app", "Tasks", "t2").out
     mend_tasks(project)
     done = headwater("parked", "retry", "app:app", "Tasks", "--all")

@@ -279,6 +279,25 @@ async def test_endless_conflicts_end_in_a_typed_error(make: Make, store: EventSt
         await make(Contested(store)).execute(DEFINE)
 
 
+class Crowded:
+    """A store where others are faster for as long as may happen when some processes want the same boundary."""
+
+    def __init__(self, store: EventStore) -> None:
+        self.read = store.read
+        self._store = store
+        self._left = 25
+
+    async def append(self, events: Sequence[NewEvent], condition: AppendCondition | None = None) -> Appended | Conflict:
+        """In the end."""
+        self._left -= 1
+        return Conflict(1) if self._left else await self._store.append(events, condition)
+
+
+async def test_a_command_gets_its_turn_in_a_crowd(make: Make, store: EventStore) -> None:
+    """With fewer tries one command in a hundred would fail where three processes share a boundary."""
+    assert await make(Crowded(store)).execute(DEFINE) == Receipt(1)
+
+
 class Forgetful:
     """A store that stores, and then loses the acknowledgement twice."""
 

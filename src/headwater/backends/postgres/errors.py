@@ -30,6 +30,7 @@ _CROWDED = "give smaller pools in the URL, or raise max_connections"
 _TIMEOUTS = "retry; if it lasts, look at statement_timeout and at what the server is busy with"
 _GRANT = "grant the role what it needs, or connect as another one"
 _BACKUP = "restore it from a backup"
+_POOLER = "behind a pooler add statement_cache_size=0 to the URL"
 _ADDRESS = "check the database, the user and the password in the URL"
 _ISOLATION = "set default_transaction_isolation to 'read committed'"
 _KINDS: dict[str, tuple[type[StoreError], str, str]] = {
@@ -42,6 +43,7 @@ _KINDS: dict[str, tuple[type[StoreError], str, str]] = {
     "57014": (StoreBusy, "the server of {} broke the statement off", _TIMEOUTS),
     **dict.fromkeys(("XX001", "XX002"), (StoreCorrupt, "{} is damaged", _BACKUP)),
     **dict.fromkeys(("3D000", "28000", "28P01"), (StoreIOError, "{} cannot be opened", _ADDRESS)),
+    **dict.fromkeys(("26000", "42P05"), (StoreIOError, "{} has forgotten a prepared statement", _POOLER)),
     WRONG_ISOLATION: (StoreIOError, "{} has another isolation level than appends need", _ISOLATION),
 }
 _GONE = {"57P01", "57P02", "57P05"}

@@ -119,7 +119,7 @@ async def _settle(
     """Let each go on; the exit code says whether all of them do."""
     stand = {sequence: await go_on(sequence) for sequence in sequences}
     answer = [
-        {"sequence": sequence, "goes_on": parked is None, "parked": None if parked is None else _facts(parked)}
+        {"sequence": _plain(sequence), "goes_on": parked is None, "parked": None if parked is None else _facts(parked)}
         for sequence, parked in stand.items()
     ]
 

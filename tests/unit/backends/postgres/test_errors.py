@@ -80,6 +80,29 @@ def test_what_the_server_answers_leaves_the_connection_well():
     assert all(is_lost(error) for error in (answered("57P01"), answered("08003"), OSError()))
 
 
+@pytest.mark.parametrize(
+    ("state", "remedy"),
+    [
+        ("26000", "statement_cache_size=0"),
+        ("42P05", "statement_cache_size=0"),
+        ("53300", "max_connections"),
+        ("57014", "statement_timeout"),
+        ("25006", "default_transaction_read_only"),
+    ],
+)
+def test_the_remedy_names_the_setting_that_is_to_blame(state, remedy):
+    """For what a server or a pooler is often set up to do."""
+    assert remedy in store_error(answered(state), "db").remedy
+
+
+def test_the_first_line_of_what_a_server_says_is_passed_on():
+    """The details below may hold values."""
+    told = answered("42712")
+    told.args = ("a name is used twice\nDETAIL: secret",)
+    assert "a name is used twice" in str(store_error(told, "db"))
+    assert "secret" not in str(store_error(told, "db"))
+
+
 def test_domain_errors_pass_unchanged():
     """They are system errors by inheritance, and must not be wrapped again."""
     closed = StoreClosed("closed")
