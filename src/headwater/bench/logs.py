@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,10 +52,23 @@ async def fill_in_turn(url: str, events: int, orders: int, *, per_append: int = 
 
 @contextmanager
 def copied(template: Path, parent: Path) -> Iterator[Path]:
-    """A fresh directory with a copy of a closed log, so that every sample starts from the same."""
+    """A fresh directory with a copy of a closed log, so that every sample starts from the same.
+
+    The copy is flushed: else the first checkpoint of the log would have to write all of it, in the time that is measured.
+    """
     with fresh(parent) as directory:
         shutil.copytree(template, directory, dirs_exist_ok=True)
+        for path in directory.iterdir():
+            _flush(path)
         yield directory
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _event(order: str) -> NewEvent:
