@@ -54,7 +54,7 @@ async def fill_in_turn(url: str, events: int, orders: int, *, per_append: int = 
 def copied(template: Path, parent: Path) -> Iterator[Path]:
     """A fresh directory with a copy of a closed log, so that every sample starts from the same.
 
-    The copy is flushed: else the first checkpoint of the log would have to write all of it, in the time that is measured.
+    The copy is flushed: else the log's first checkpoint would write all of it, in the time that is measured.
     """
     with fresh(parent) as directory:
         shutil.copytree(template, directory, dirs_exist_ok=True)

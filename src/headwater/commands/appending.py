@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from headwater.commands.deciding import Request
 from headwater.errors import OutcomeUnknown
-from headwater.event_store.prompt import PromptAppender, Tell
+from headwater.event_store.prompt import PromptAppender, Tell, after_others
 from headwater.event_store.protocol import Appended, Conflict, EventStore
 
 Outcome: TypeAlias = Appended | Conflict | Exception
@@ -29,17 +29,32 @@ class Appends:
 
     def __init__(self, store: EventStore) -> None:
         self._append = store.append
-        self._begin = store.begin_append if isinstance(store, PromptAppender) else None
+        self._prompt = store if isinstance(store, PromptAppender) else None
 
     def begin(self, request: Request, tell: Tell) -> bool:
-        """As ``PromptAppender.begin_append``; ``False`` too if the store is none."""
-        return self._begin is not None and self._begin(*request, tell)
+        """As ``PromptAppender.begin_append``; ``False`` too if the store is none. ``tell`` may be called at once."""
+        if self._prompt is None:
+            return False
+        try:
+            outcome = self._prompt.append_at_once(*request)
+        except Exception:
+            raise
+        except BaseException:  # a signal's handler raised in the middle of it
+            tell(OutcomeUnknown("the append was interrupted"))
+            raise
+        if outcome is None:
+            return self._prompt.begin_append(*request, tell)
+        tell(outcome)
+        return True
 
     def append(self, request: Request) -> Awaitable[Outcome]:
         """The outcome, to be awaited."""
-        if self._begin is not None:
+        if self._prompt is not None:
+            outcome = self._prompt.append_at_once(*request)
+            if outcome is not None:
+                return after_others(outcome)
             future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-            if self._begin(*request, future.set_result):
+            if self._prompt.begin_append(*request, future.set_result):
                 return future
         return self._append_waiting(request)
 

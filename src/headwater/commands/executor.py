@@ -121,6 +121,8 @@ class Executor:
             try:
                 decision = self._decision(station, boundary, command, origin)
                 decision.start()
+                if not decision.is_loaded:
+                    decision.is_loaded = station.loader.loaded_at_once(boundary)
                 outcome = None
                 if decision.is_loaded and decision.terms.key_query is None:  # as nearly always: no coroutine more
                     if decision.decide():
@@ -148,7 +150,7 @@ class Executor:
         ``outcome`` is that of an append that was begun already.
         """
         conflicts = 0
-        if not decision.is_loaded and not decision.station.loader.loaded_at_once(decision.boundary):
+        if not decision.is_loaded:
             await decision.station.loader.load_waiting(decision.boundary)
         while True:
             if outcome is None:

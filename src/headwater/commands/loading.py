@@ -75,10 +75,14 @@ class Loader:
         boundary.position = found.head
 
     def _taken_at_once(self, boundary: Boundary) -> bool:
-        found = self.bodies(boundary)
-        if found is not None:
-            self.take(boundary, found)
-        return found is not None
+        if self._read_bodies is None or boundary.query is None:
+            return False
+        found = self._read_bodies(boundary.query, boundary.position)
+        if found is None:
+            return False
+        self._fold_bodies(boundary, found)
+        boundary.position = found.head
+        return True
 
     async def _fold_page_by_page(self, boundary: Boundary, query: EventQuery) -> None:
         after = boundary.position

@@ -4,7 +4,8 @@ Requests of one turn of an event loop are handed over together, and of the next 
 the writer takes whatever is there without waiting, and answers a whole batch with one wake-up of the loop. What waits
 is bounded: beyond the bounds ``submit`` waits for room. The writer is a thread of its own, which waits in ``take``, or
 a task on one of the loops, which waits in ``taken``. One that can work on the loop's own thread too sets
-``serve_here``, and is spared the way there and back.
+``serve_here``, and is spared the way there and back; requests that come one by one need not even wait for the turn's
+end then: see ``desk_of_one``.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from headwater.event_store.waiting import HeadSignal
 W = TypeVar("W")
 Tell: TypeAlias = "Callable[[Any], None]"
 """Called once with the result or the exception of a request, on its own loop. May be ``set_result`` of a future."""
-Pending: TypeAlias = "tuple[W, Tell, _Desk[W], int]"
+Pending: TypeAlias = "tuple[W, Tell, Desk[W], int]"
 ServeHere: TypeAlias = "Callable[[Sequence[W], int], Sequence[object] | None]"
 """Requests and their payload in bytes in; their outcomes out, or ``None`` to leave them to the writer."""
 
@@ -34,6 +35,7 @@ _REQUESTS_WAITING = 4_096
 _BYTES_WAITING = 64 << 20
 _GATHERED_AT_MOST = 256
 _GATHERING_SECONDS = 0.002
+_ALONE_BEFORE = 16
 
 _log = logging.getLogger("headwater.event_store")
 
@@ -49,7 +51,7 @@ class GroupCommit(Generic[W]):
         self.payload_bytes = payload_bytes
         self.serve_here: ServeHere[W] | None = None
         self._queue: SimpleQueue[list[Pending[W]] | None] = SimpleQueue()
-        self._desks: dict[asyncio.AbstractEventLoop, _Desk[W]] = {}
+        self._desks: dict[asyncio.AbstractEventLoop, Desk[W]] = {}
         self._lock = Lock()
         self._arrived = HeadSignal()
         self._closed = False
@@ -67,7 +69,7 @@ class GroupCommit(Generic[W]):
             return future
         return self._submit_in_line(self._desks[loop], work, size, future)
 
-    async def _submit_in_line(self, desk: _Desk[W], work: W, size: int, future: asyncio.Future[Any]) -> Any:
+    async def _submit_in_line(self, desk: Desk[W], work: W, size: int, future: asyncio.Future[Any]) -> Any:
         await desk.room(size)
         if self._closed:
             raise closed()
@@ -89,6 +91,11 @@ class GroupCommit(Generic[W]):
         desk.payload_bytes += size
         desk.put(work, size, tell)
         return True
+
+    def desk_of_one(self) -> Desk[W] | None:
+        """The desk of this loop if its requests come one by one, so that ``outcome_at_once`` is worth a try there."""
+        desk = self._desks.get(asyncio.get_running_loop())
+        return None if desk is None or desk.alone < _ALONE_BEFORE or self._closed else desk
 
     def close(self) -> None:
         """Take no more. What was handed over or gathered on this loop is still done; then the writer is told to end."""
@@ -113,17 +120,17 @@ class GroupCommit(Generic[W]):
             if not self._closed:
                 self._queue.put([])
 
-    def _desk_of(self, loop: asyncio.AbstractEventLoop) -> _Desk[W]:
+    def _desk_of(self, loop: asyncio.AbstractEventLoop) -> Desk[W]:
         with self._lock:
             for known in [known for known in self._desks if known.is_closed()]:
                 del self._desks[known]
-            return self._desks.setdefault(loop, _Desk(self, loop))
+            return self._desks.setdefault(loop, Desk(self, loop))
 
-    def served_here(self, gathered: list[Pending[W]]) -> Sequence[object] | None:
+    def served_here(self, works: Sequence[W], size: int) -> Sequence[object] | None:
         """The outcomes, if the requests can be served on this thread at once, with none in the queue before them."""
         if self.serve_here is None or not self._queue.empty():
             return None
-        return self.serve_here([pending[0] for pending in gathered], sum([pending[3] for pending in gathered]))
+        return self.serve_here(works, size)
 
     def enqueue(self, gathered: list[Pending[W]]) -> bool:
         """Pass one turn's requests to the writer; ``False`` if it was already told to end."""
@@ -177,7 +184,7 @@ class GroupCommit(Generic[W]):
             desk.from_thread(desk.settle, [pending for pending, _ in own], [outcome for _, outcome in own])
 
 
-class _Desk(Generic[W]):
+class Desk(Generic[W]):
     """One event loop's side: what it gathered in this turn, what it has in flight, who waits for room."""
 
     def __init__(self, owner: GroupCommit[W], loop: asyncio.AbstractEventLoop) -> None:
@@ -187,6 +194,9 @@ class _Desk(Generic[W]):
         self._gathered: list[Pending[W]] = []
         self._gathering_since = 0.0
         self._seen = 0
+        self._turn_is_taken = False
+        self.alone = 0
+        """How many requests in a row had a commit on this loop to themselves."""
         self.requests = 0
         self.payload_bytes = 0
         self.queued: deque[tuple[asyncio.Future[None], int]] = deque()
@@ -210,6 +220,24 @@ class _Desk(Generic[W]):
                 self.payload_bytes -= size
                 self._offer_room()
             raise
+
+    def outcome_at_once(self, work: W, size: int) -> Any | None:
+        """What came of a request that did not wait for others to join it, as lately none did; exceptions are values.
+
+        ``None`` leaves it to ``submit`` or ``begin``: others are about, or it cannot be served here. A second one in
+        the same turn is such another, so that those who come together are committed together again.
+        """
+        if not self.requests and not self._turn_is_taken:
+            outcomes = self._owner.served_here((work,), size)
+            if outcomes is not None:
+                self._turn_is_taken = True
+                self._loop.call_soon(self._turn_ends, context=self._context)
+                return outcomes[0]
+        self.alone = 0
+        return None
+
+    def _turn_ends(self) -> None:
+        self._turn_is_taken = False
 
     def put(self, work: W, size: int, tell: Tell) -> None:
         """Gather one request; the first of a turn arranges the hand-over at the turn's end."""
@@ -237,11 +265,12 @@ class _Desk(Generic[W]):
         if not gathered:
             return
         try:
-            outcomes = self._owner.served_here(gathered)
+            outcomes = self._owner.served_here([pending[0] for pending in gathered], sum([p[3] for p in gathered]))
         except BaseException:  # a signal's handler raised in the middle of it: nobody knows how far it came
             self.settle(gathered, [OutcomeUnknown("the append was interrupted") for _ in gathered])
             raise
         if outcomes is not None:
+            self.alone = self.alone + 1 if len(gathered) == 1 else 0
             self.settle(gathered, outcomes)
         elif not self._owner.enqueue(gathered):
             self.settle(gathered, [closed() for _ in gathered])

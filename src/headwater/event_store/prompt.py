@@ -6,11 +6,13 @@ that costs a command as much as its decision. Reads: protocol.py. Read next: gro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol, TypeAlias, runtime_checkable
+from collections.abc import Callable, Generator, Sequence
+from types import coroutine
+from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from headwater.event_store.protocol import AppendCondition, Appended, Conflict, NewEvent
 
+T = TypeVar("T")
 Tell: TypeAlias = Callable[[Appended | Conflict | Exception], None]
 """Called once with the outcome of an append, or with the exception that ``append`` would raise. Raises nothing.
 
@@ -32,3 +34,20 @@ class PromptAppender(Protocol):
         Raises ``InvalidAppend``, ``DuplicateEventId``, ``StoreClosed``.
         """
         ...
+
+    def append_at_once(
+        self, events: Sequence[NewEvent], condition: AppendCondition | None
+    ) -> Appended | Conflict | Exception | None:
+        """The outcome of an append that was made here and now, since nobody is about who could share its commit.
+
+        ``None`` leaves it to ``begin_append``. What fails in the store is a value; what is wrong with the events is
+        raised. A task that does this passes the outcome through ``after_others``.
+        """
+        ...
+
+
+@coroutine
+def after_others(outcome: T) -> Generator[None, None, T]:
+    """The same, once the others on this loop had their turn, so that no task has the loop for itself."""
+    yield
+    return outcome

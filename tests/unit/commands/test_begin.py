@@ -10,10 +10,11 @@ import pytest
 from tests import domain as d
 from tests.unit.commands.test_executor import CODEC, DEFINE, PLANS, FixedClock, Plain, enrol
 
+from headwater.backends.sqlite import pace
 from headwater.commands.executor import NOWHERE, Executor, Origin
 from headwater.commands.routing import routes_of
 from headwater.errors import Forbidden, OutcomeUnknown, Refused, StoreClosed, UndecodableEvent
-from headwater.event_store import open_store
+from headwater.event_store import group_commit, open_store
 from headwater.event_store.protocol import EventStore, NewEvent
 from headwater.messages import Command, Receipt
 
@@ -167,3 +168,19 @@ async def test_a_store_that_is_closed_is_told(store: EventStore) -> None:
     executor.begin(DEFINE, NOWHERE, told.append)
     await told.wait_for(1)
     assert isinstance(told[0], StoreClosed)
+
+
+async def test_a_command_that_comes_alone_is_told_at_once(store: EventStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After some that came alone the append is made in the call, and a conflict is decided again."""
+    monkeypatch.setattr(group_commit, "_ALONE_BEFORE", 2)
+    monkeypatch.setattr(pace, "_QUICK_SECONDS", 60.0)
+    executor, there, told = executor_on(store), executor_on(store), Told()
+    for capacity in (2, 3, 4):
+        await executor.execute(d.DefineCourse(course_id=f"c{capacity}", capacity=capacity))
+    assert executor.begin(DEFINE, NOWHERE, told.append) is None
+    await told.wait_for(1)
+    await asyncio.sleep(0)
+    assert executor.begin(d.ChangeCapacity(course_id="c1", capacity=8), NOWHERE, told.append) is None
+    assert told == [Receipt(4), Receipt(5)]
+    await there.execute(enrol("s2"))
+    assert await executor.execute(d.ChangeCapacity(course_id="c1", capacity=9)) == Receipt(7)

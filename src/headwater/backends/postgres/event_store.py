@@ -96,6 +96,9 @@ class PostgresEventStore:
         given, size = checked_events(events, _NAME_BYTES)
         return self._commits.begin((given, condition), size, tell)
 
+    def append_at_once(self, events: Sequence[NewEvent], condition: AppendCondition | None) -> None:
+        """See ``PromptAppender.append_at_once``: there is a server to be waited for."""
+
     async def read(
         self, query: EventQuery = ALL, *, after: int = 0, limit: int | None = None, backwards: bool = False
     ) -> Slice:

@@ -12,12 +12,12 @@ from headwater.backends.sqlite.bodies import BodyLane
 from headwater.backends.sqlite.connection import SqliteFile
 from headwater.backends.sqlite.lanes import Lanes, Types
 from headwater.backends.sqlite.reading import EventReader
-from headwater.backends.sqlite.writer import EVENT_LOG_SCHEMA, Append, CopyEvents, SaveSnapshot, Work, Writer
+from headwater.backends.sqlite.writer import EVENT_LOG_SCHEMA, CopyEvents, SaveSnapshot, Work, Writer
 from headwater.clock import Clock, SystemClock
 from headwater.event_store.bodies import Bodies
 from headwater.event_store.checking import BYTES_BESIDES_PAYLOAD, check_reading, checked, checked_events
 from headwater.event_store.group_commit import GroupCommit, closed
-from headwater.event_store.prompt import Tell
+from headwater.event_store.prompt import Tell, after_others
 from headwater.event_store.protocol import (
     ALL,
     AppendCondition,
@@ -70,25 +70,32 @@ class SqliteEventStore:
     async def append(self, events: Sequence[NewEvent], condition: AppendCondition | None = None) -> Appended | Conflict:
         """See ``EventStore.append``."""
         given, size = checked(events, condition)
-        work = self._request(given, condition)
-        outcome: Appended | Conflict = await self._commits.submit(work, size)
+        desk = self._commits.desk_of_one()
+        outcome: Appended | Conflict | Exception | None = None
+        if desk is not None:
+            outcome = desk.outcome_at_once((given, condition), size)
+        if outcome is None:
+            outcome = await self._commits.submit((given, condition), size)
+        else:
+            await after_others(outcome)
+        if isinstance(outcome, Exception):
+            raise outcome
         return outcome
 
     def begin_append(self, events: Sequence[NewEvent], condition: AppendCondition | None, tell: Tell) -> bool:
         """See ``PromptAppender.begin_append``."""
         given, size = checked_events(events)
-        return self._commits.begin(self._request(given, condition), size, tell)
+        return self._commits.begin((given, condition), size, tell)
 
-    def _request(self, events: Sequence[NewEvent], condition: AppendCondition | None) -> Append:
-        """An append as the writer takes it."""
-        known = self._writer.known_tags
-        unknown: list[str] = []
-        for event in events:
-            unknown += [tag for tag in event.tags if tag not in known]
-        if condition is not None:
-            for item in condition.fail_if.items:
-                unknown += [tag for tag in item.tags if tag not in known]
-        return events, condition, unknown
+    def append_at_once(
+        self, events: Sequence[NewEvent], condition: AppendCondition | None
+    ) -> Appended | Conflict | Exception | None:
+        """See ``PromptAppender.append_at_once``."""
+        desk = self._commits.desk_of_one()
+        if desk is None:
+            return None
+        given, size = checked_events(events)
+        return desk.outcome_at_once((given, condition), size)
 
     async def copy(self, events: Sequence[RecordedEvent]) -> int:
         """See ``Replica.copy``. One transaction for each call."""

@@ -7,7 +7,7 @@ because only this connection writes, or because ``begin`` noticed that somebody 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from itertools import groupby, islice
 from operator import attrgetter
@@ -38,6 +38,7 @@ from headwater.event_store.replica import check_goes_on, twice
 _TAGS_KEPT = 32_768
 _NEWS_READ = 10_000
 _ROWS_PER_STATEMENT = 256
+_EVENT_WIDTH = 6
 _ABSENT = (0, 0, 0)
 
 
@@ -66,6 +67,7 @@ class Ledger:
         self._new_tags: list[Value] = []
         self._first_unwritten = 1
         self._late = LateIndexes(self._execute)
+        self._load_tag = statement("load_tag")
         self._lane = Lane(connection)
 
     # -- a transaction
@@ -166,9 +168,7 @@ class Ledger:
         if self._late.positions_of(events):
             raise twice()
         self.write()
-        unknown = {tag for event in events for tag in event.tags if tag not in self.tags}
-        if unknown:
-            self.learn_tags(list(unknown))
+        self.learn_tags(tag for event in events for tag in event.tags)
         now = self._now
         for self._now, together in groupby(events, attrgetter("recorded_us")):
             self._place(list(together))
@@ -181,13 +181,17 @@ class Ledger:
         values = (key, snapshot.position, snapshot.fingerprint, snapshot.state)
         self._execute(statement("save_snapshot"), values)
 
-    def learn_tags(self, tags: Sequence[str]) -> None:
-        """Look up tags together that the next appends will ask for."""
-        wanted = msgspec.json.encode(tags).decode()
+    def learn_tags(self, tags: Iterable[str]) -> None:
+        """Look up together what is not known of the tags that the next appends will ask for."""
+        known = self.tags
+        unknown = {tag for tag in tags if tag not in known}
+        if not unknown:
+            return
+        wanted = msgspec.json.encode(unknown).decode()
         for tag, tag_id, position, type_id in self._execute(statement("load_tags"), (wanted,)).fetchall():
-            self.tags[tag] = [tag_id, position, type_id]
-        for tag in tags:
-            self.tags.setdefault(tag, [*_ABSENT])
+            known[tag] = [tag_id, position, type_id]
+        for tag in unknown:
+            known.setdefault(tag, [*_ABSENT])
 
     # -- conditions
 
@@ -228,8 +232,9 @@ class Ledger:
         return -1
 
     def _learn_tag(self, tag: str) -> list[int]:
-        self.learn_tags([tag])
-        return self.tags[tag]
+        rows = self._execute(self._load_tag, (tag,)).fetchall()
+        entry = self.tags[tag] = [*rows[0]] if rows else [*_ABSENT]
+        return entry
 
     # -- placing
 
@@ -270,13 +275,19 @@ class Ledger:
     # -- SQL
 
     def _insert_events(self, rows: list[Value]) -> None:
+        if len(rows) == _EVENT_WIDTH:  # a lone append; all it does not do is felt
+            self._execute(_events_insert(1), (self._first_unwritten, self._now, *rows))
+            return
         position, start = self._first_unwritten, 0
-        for size in _sizes(len(rows) // 6):
-            end = start + size * 6
+        for size in _sizes(len(rows) // _EVENT_WIDTH):
+            end = start + size * _EVENT_WIDTH
             self._execute(_events_insert(size), [position, self._now, *rows[start:end]])
             position, start = position + size, end
 
     def _insert(self, name: str, row: str, width: int, rows: list[Value]) -> None:
+        if len(rows) == width:
+            self._execute(_rows_insert(name, row, 1), rows)
+            return
         start = 0
         for size in _sizes(len(rows) // width):
             end = start + size * width
@@ -321,7 +332,7 @@ def _sizes(rows: int) -> list[int]:
 @cache
 def _events_insert(rows: int) -> str:
     """Binds: the first position, the time, then for each row type, version, id, tags, metadata, data."""
-    values = (", ".join(f"?{row * 6 + bind}" for bind in range(3, 9)) for row in range(rows))
+    values = (", ".join(f"?{row * _EVENT_WIDTH + bind}" for bind in range(3, 9)) for row in range(rows))
     return statement("insert_events") + ", ".join(f" (?1 + {row}, ?2, {bound})" for row, bound in enumerate(values))
 
 

@@ -10,9 +10,9 @@ Read next: event_store.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from threading import Lock, Thread
 from typing import TypeAlias
 
@@ -34,7 +34,7 @@ from headwater.event_store.protocol import AppendCondition, NewEvent, RecordedEv
 
 EVENT_LOG_SCHEMA = Schema("event_log", EVENT_LOG, 2)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+_SECONDS_A_DAY = 86_400
 _BYTES_HERE = 256 << 10
 
 
@@ -51,8 +51,8 @@ class CopyEvents(msgspec.Struct, frozen=True):
     events: Sequence[RecordedEvent]
 
 
-Append: TypeAlias = tuple[Sequence[NewEvent], AppendCondition | None, Sequence[str]]
-"""A request to append: the events, their condition, and tags in them that the ledger may not know yet."""
+Append: TypeAlias = tuple[Sequence[NewEvent], AppendCondition | None]
+"""A request to append: the events and their condition."""
 Work: TypeAlias = Append | SaveSnapshot | CopyEvents
 
 
@@ -76,12 +76,6 @@ class Writer:
         self._thread.start()
         if file.commits == "auto":
             commits.serve_here = self._serve_here
-
-    @property
-    def known_tags(self) -> Container[str]:
-        """Tags the ledger knows. A hint for who makes requests on another thread: it may be out of date at once."""
-        ledger = self.ledger
-        return ledger.tags if ledger is not None else ()
 
     def read(self, sql: str, values: Sequence[Value]) -> list[Row] | None:
         """The rows of the first short read after a commit, on the connection that made it, if nobody else is at it.
@@ -209,14 +203,14 @@ class Writer:
             ledger.close()
 
     def _now_us(self) -> int:
-        return (self._clock.now() - _EPOCH) // _MICROSECOND
+        since = self._clock.now() - _EPOCH
+        return (since.days * _SECONDS_A_DAY + since.seconds) * 1_000_000 + since.microseconds
 
 
 def _in_one_transaction(ledger: Ledger, works: Sequence[Work], now_us: int) -> Sequence[object]:
     ledger.begin(now_us)
-    unknown = {tag for work in works if type(work) is tuple for tag in work[2] if tag not in ledger.tags}
-    if unknown:
-        ledger.learn_tags(list(unknown))
+    if len(works) > 1 or (type(works[0]) is tuple and len(works[0][0]) > 1):
+        ledger.learn_tags(_tags_of(works))
     append = ledger.append
     outcomes: list[object] = []
     for work in works:
@@ -230,3 +224,14 @@ def _in_one_transaction(ledger: Ledger, works: Sequence[Work], now_us: int) -> S
             outcomes.append(error)
     ledger.end()
     return outcomes
+
+
+def _tags_of(works: Sequence[Work]) -> Iterator[str]:
+    for work in works:
+        if type(work) is tuple:
+            events, condition = work
+            for event in events:
+                yield from event.tags
+            if condition is not None:
+                for item in condition.fail_if.items:
+                    yield from item.tags

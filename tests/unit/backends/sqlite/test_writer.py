@@ -166,7 +166,7 @@ async def test_an_interrupt_in_the_middle_leaves_the_store_usable(tmp_path, monk
         with monkeypatch.context() as patch:
             patch.setattr(ledger.Ledger, "end", interrupted)
             commits = store._commits
-            waiting = commits.submit(([event()], None, []), 0)
+            waiting = commits.submit(([event()], None), 0)
             with pytest.raises(KeyboardInterrupt):
                 commits._desks[asyncio.get_running_loop()].pass_on()
             with pytest.raises(OutcomeUnknown):
