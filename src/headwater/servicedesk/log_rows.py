@@ -150,14 +150,17 @@ def read_rows(
     with ExitStack() as stack:
         lines = _Lines(path, stack)
         table = csv.reader(lines)
-        pick = _columns(_fields(table, lines) or [])
+        header = _fields(table, lines) or []
+        pick, width = _columns(header), len(header)
         while limit is None or lines.number <= limit:
             try:
                 fields = _fields(table, lines)
                 if fields is None:
                     return
+                if fields and len(fields) != width:
+                    raise BrokenRow(lines.number, "case", f"the row has {len(fields)} columns, and the header {width}")
                 if fields:
-                    yield _typed(lines.number, _picked(pick, fields, lines.number))
+                    yield _typed(lines.number, pick(fields))
             except BrokenRow as broken:
                 if skip is None:
                     raise
@@ -213,13 +216,6 @@ def _columns(header: list[str]) -> Callable[[list[str]], tuple[str, ...]]:
     if missing:
         raise LogError(f"line 1: the header lacks {', '.join(missing)}", line=1)
     return itemgetter(*(header.index(name) for name in COLUMNS))
-
-
-def _picked(pick: Callable[[list[str]], tuple[str, ...]], fields: list[str], line: int) -> tuple[str, ...]:
-    try:
-        return pick(fields)
-    except IndexError:
-        raise BrokenRow(line, COLUMNS[0], f"the row ends after {len(fields)} columns") from None
 
 
 def _typed(line: int, fields: tuple[str, ...]) -> LogRow:

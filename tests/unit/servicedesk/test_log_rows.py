@@ -103,10 +103,14 @@ def test_a_broken_row_names_its_line_and_column(tmp_path, column, text, problem)
 
 @pytest.mark.parametrize(
     ("line", "problem"),
-    [(b"0000046,1\n", "ends after 2 columns"), (b"0000046,\xff\xfe\n", "not UTF-8")],
+    [
+        (b"0000046,1\n", "has 2 columns, and the header 29"),
+        (_csv(GOOD).splitlines()[1] + b",more\n", "has 30 columns"),
+        (b"0000046,\xff\xfe\n", "not UTF-8"),
+    ],
 )
 def test_a_line_that_is_no_row_is_broken(tmp_path, line, problem):
-    """A short line and one in another encoding are broken rows too, and skipped if that is wanted."""
+    """A short line, a long one and one in another encoding are broken rows too, and skipped if that is wanted."""
     file = tmp_path / "log.csv"
     file.write_bytes(_csv(GOOD) + line + _csv(GOOD).splitlines(keepends=True)[1])
     broken = []
