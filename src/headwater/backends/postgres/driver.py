@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Protocol, overload
@@ -38,22 +39,6 @@ class Cursor(Protocol):
         ...
 
 
-class Transaction(Protocol):
-    """A block of statements, all or nothing."""
-
-    async def start(self) -> None:
-        """Begin it."""
-        ...
-
-    async def commit(self) -> None:
-        """Keep what it did."""
-        ...
-
-    async def rollback(self) -> None:
-        """Undo what it did."""
-        ...
-
-
 class Connection(Protocol):
     """What this backend uses of the driver's connection, typed."""
 
@@ -77,8 +62,8 @@ class Connection(Protocol):
         """The number of the server's process for this session."""
         ...
 
-    def transaction(self, *, isolation: str | None = ..., readonly: bool = ..., deferrable: bool = ...) -> Transaction:
-        """A transaction that is not begun yet."""
+    def transaction(self, *, isolation: str = ..., readonly: bool = ...) -> AbstractAsyncContextManager[object]:
+        """A transaction for a block: committed at its end, or undone if it ends in an error."""
         ...
 
     def cursor(

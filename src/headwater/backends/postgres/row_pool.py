@@ -91,20 +91,17 @@ class RowPool:
     async def transaction(self) -> AsyncGenerator[Connection, None]:
         """A transaction for the block: committed at its end, or nothing is stored."""
         async with self._borrowed() as connection:
-            transaction = connection.transaction(isolation="read_committed")
-            await transaction.start()
+            is_ending = False
             try:
-                if self._local:
-                    await connection.execute(self._local)
-                yield connection
-            except BaseException:
-                with suppress(Exception):  # the connection may be gone; the first error is the one to tell
-                    await transaction.rollback()
-                raise
-            try:
-                await transaction.commit()
+                async with connection.transaction(isolation="read_committed"):
+                    if self._local:
+                        await connection.execute(self._local)
+                    yield connection
+                    is_ending = True
             except Exception as error:
-                raise row_error(error, self._place, self._blame, committing=True) from error
+                if is_ending:
+                    raise row_error(error, self._place, self._blame, committing=True) from error
+                raise
 
     async def close(self) -> None:
         """Close the connections: what is under way gets a moment, then it is broken off."""
@@ -133,14 +130,16 @@ class RowPool:
 
     @asynccontextmanager
     async def _undone(self, connection: Connection) -> AsyncGenerator[None, None]:
-        transaction = connection.transaction(isolation="read_committed", readonly=True)
-        await transaction.start()
-        try:
-            if self._local:
-                await connection.execute(self._local)
-            yield
-        finally:
-            await transaction.rollback()
+        with suppress(_TakenBack):
+            async with connection.transaction(isolation="read_committed", readonly=True):
+                if self._local:
+                    await connection.execute(self._local)
+                yield
+                raise _TakenBack
+
+
+class _TakenBack(Exception):
+    """The block is done, and what it did is undone."""
 
 
 def _local(settings: Mapping[str, str]) -> str:

@@ -34,14 +34,8 @@ async def prepare(connection: Connection, schema: Schema, where: str, place: str
         await _refuse_other_encodings(connection, place)
         if _checked(await found_version(connection, schema, where), schema, place, migrate=migrate) == schema.version:
             return
-        transaction = connection.transaction(isolation="read_committed")
-        await transaction.start()
-        try:
+        async with connection.transaction(isolation="read_committed"):
             await _migrate(connection, schema, where, place)
-        except BaseException:
-            await transaction.rollback()
-            raise
-        await transaction.commit()
     except StoreError:
         raise
     except Exception as error:

@@ -328,3 +328,19 @@ async def test_a_process_that_stands_still_in_a_commit_is_broken_off(store, post
         assert not await store.commit([_changes(start, "Seats")])
     finally:
         stopped.terminate()
+
+
+async def test_a_commit_that_is_cancelled_leaves_no_transaction_behind(store):
+    """At whichever turn of the loop it is: the connection that comes back is as it was, and the driver has no word."""
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    changes = [_changes(await store.checkpoints())]
+    for turns in range(12):
+        task = asyncio.create_task(store.commit(changes))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    await store.close()
+    assert complaints == []
