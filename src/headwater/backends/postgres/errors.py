@@ -83,11 +83,9 @@ def _by_state(state: str | None, error: BaseException, place: str, *, committing
     facts: dict[str, Any] = {"place": place, "sqlstate": state}
     if state is None or is_lost(error):
         return _of_connection(error, facts, committing=committing)
-    if state not in _KINDS:
-        what = f"{place} failed with SQLSTATE {state}: {_words(error)}"
-        return StoreIOError(what, remedy="look into the server's log", **facts)
-    kind, text, remedy = _KINDS[state]
-    return kind(text.format(place), remedy=remedy, **facts)
+    otherwise = (StoreIOError, f"{{}} failed with SQLSTATE {state}", "look into the server's log")
+    kind, text, remedy = _KINDS.get(state, otherwise)
+    return kind(f"{text.format(place)}: {_words(error)}", remedy=remedy, **facts)
 
 
 def _of_connection(error: BaseException, facts: dict[str, Any], *, committing: bool) -> StoreError:

@@ -95,9 +95,10 @@ def test_the_remedy_names_the_setting_that_is_to_blame(state, remedy):
     assert remedy in store_error(answered(state), "db").remedy
 
 
-def test_the_first_line_of_what_a_server_says_is_passed_on():
-    """The details below may hold values."""
-    told = answered("42712")
+@pytest.mark.parametrize("state", ["42712", "42501", "28000", "57014", "53300"])
+def test_the_first_line_of_what_a_server_says_is_passed_on(state):
+    """It often says what exactly is missing; the details below may hold values."""
+    told = answered(state)
     told.args = ("a name is used twice\nDETAIL: secret",)
     assert "a name is used twice" in str(store_error(told, "db"))
     assert "secret" not in str(store_error(told, "db"))
