@@ -90,18 +90,48 @@ class LocalPostgres(Postgres):
 
     def initialise(self) -> None:
         """Make the data directory."""
+        self._reachable()
+        self._made_by("initdb", "-U", "headwater", "-A", "trust", "--no-locale", "-E", "UTF8", "--no-sync")
+
+    def _reachable(self) -> None:
         if self._user is not None:
             shutil.chown(self._data.parent, self._user)
         self._data.parent.chmod(0o755)
-        options = ("-U", "headwater", "-A", "trust", "--no-locale", "-E", "UTF8", "--no-sync")
+
+    def _made_by(self, program: str, *options: str) -> None:
         subprocess.run(
-            [self._binaries / "initdb", "-D", self._data, *options],
+            [self._binaries / program, "-D", self._data, *options],
             check=True,
             capture_output=True,
             user=self._user,
             env=_environment(),
             cwd="/",
         )
+
+    @contextmanager
+    def replica(self) -> Iterator[LocalPostgres]:
+        """A hot standby that follows this server, for the block."""
+        directory = Path(tempfile.mkdtemp(prefix="headwater-replica-"))
+        made = LocalPostgres(self._binaries, directory)
+        try:
+            made.copy(self.port)
+            made.start()
+            yield made
+        finally:
+            made.stop()
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def copy(self, port: int) -> None:
+        """Make the data directory as that of a standby of the server there."""
+        self._reachable()
+        options = ("-R", "-c", "fast", "-h", "127.0.0.1", "-p", str(port), "-U", "headwater")
+        self._made_by("pg_basebackup", *options)
+
+    def await_all_of(self, primary: Postgres) -> None:
+        """Wait until this standby has what the primary has now."""
+        ((reached,),) = primary.execute("SELECT pg_current_wal_lsn()::text")
+        while self.execute(f"SELECT pg_last_wal_replay_lsn() >= '{reached}'") != [(True,)]:
+            sleep(0.02)
 
     def start(self) -> None:
         """Start, on the same port as before if there was one, and wait until it answers."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from headwater.backends.postgres.batches import SEPARATOR, Append
@@ -20,7 +21,7 @@ from headwater.backends.postgres.schema import Schema, prepare
 from headwater.backends.postgres.statements import statement
 from headwater.backends.postgres.writer import Writer
 from headwater.clock import Clock, SystemClock
-from headwater.errors import InvalidAppend, StoreIOError
+from headwater.errors import InvalidAppend, OtherHistory, StoreError, StoreIOError
 from headwater.event_store.checking import BYTES_PER_APPEND, check_reading, checked, checked_events
 from headwater.event_store.group_commit import GroupCommit, closed
 from headwater.event_store.prompt import Tell
@@ -53,7 +54,7 @@ async def open_postgres(url: str, *, clock: Clock | None = None, migrate: bool =
     """The log of ``postgresql://user@host/database``, in the schema ``?schema=headwater``, made if it is missing.
 
     Other options are the fields of ``PostgresLog``. Raises ``UnsupportedUrl``, ``StoreIOError``, ``StoreReadOnly``,
-    ``SchemaTooNew``, ``SchemaOutdated`` (without ``migrate``), ``MissingExtra``.
+    ``SchemaTooNew``, ``SchemaOutdated`` (without ``migrate``), ``OtherHistory`` (``read_url``), ``MissingExtra``.
     """
     log = PostgresLog.of_url(url)
     connection = await open_connection(log)
@@ -61,7 +62,13 @@ async def open_postgres(url: str, *, clock: Clock | None = None, migrate: bool =
         await prepare(connection, EVENT_LOG_SCHEMA, log.schema, log.place, migrate=migrate)
     finally:
         await say_goodbye(connection)
-    return PostgresEventStore(log, clock=clock)
+    store = PostgresEventStore(log, clock=clock)
+    try:
+        await store.check_replica()
+    except BaseException:
+        await store.close()
+        raise
+    return store
 
 
 class PostgresEventStore:
@@ -84,6 +91,20 @@ class PostgresEventStore:
         self._writer = Writer(log, clock or SystemClock(), self._commits, self._log_head.appended)
         self._save = statement("save_snapshot").format(schema=log.quoted_schema)
         self._closed = False
+
+    async def check_replica(self) -> None:
+        """Look whether ``read_url`` names the same log: else commands would be decided on what never happened here.
+
+        Raises ``OtherHistory``. A replica that is gone for now, or is not that far, is not looked at.
+        """
+        if self._reader is self._primary:
+            return
+        theirs: Sequence[RecordedEvent] = ()
+        with suppress(StoreError):
+            theirs = (await self._reader.read(ALL, 0, 1, backwards=False)).events
+        if theirs and (await self._primary.read(ALL, 0, 1, backwards=False)).events != theirs:
+            place = self.log.place_at(self.log.read_url)
+            raise OtherHistory(f"{place} is no replica of this log", remedy="give another read_url")
 
     async def append(self, events: Sequence[NewEvent], condition: AppendCondition | None = None) -> Appended | Conflict:
         """See ``EventStore.append``."""

@@ -1,0 +1,73 @@
+"""A real standby that readers use: what it lacks, and what it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+from tests.servers.postgres import LocalPostgres, served
+
+from headwater.errors import OtherHistory, StoreIOError
+from headwater.event_store import ALL, AppendCondition, Appended, Conflict, EventQuery, NewEvent, open_store
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[tuple[LocalPostgres, LocalPostgres]]:
+    """A primary and its standby."""
+    with served() as primary, primary.replica() as standby:
+        yield primary, standby
+
+
+def read_from(url: str, server: LocalPostgres) -> str:
+    """The URL of a log whose readers use the same database on that server."""
+    return f"{url}?read_url={quote(server.url_of(url.rpartition('/')[2]), safe='')}"
+
+
+async def test_a_replica_that_lags_costs_conflicts_and_nothing_else(pair):
+    """A decision on its old state is refused by the primary, and what that tells is read from the primary then."""
+    primary, standby = pair
+    url = primary.fresh_database()
+    condition = AppendCondition(EventQuery.of(tags=("x",)))
+    async with open_store(url) as elsewhere, open_store(read_from(url, standby)) as store:
+        assert await store.append([NewEvent("A", b"{}", ("x",))], condition) == Appended(1, 1)
+        standby.await_all_of(primary)
+        pages = aiter(store.subscribe())
+        assert (await anext(pages)).head == 1
+        standby.execute("SELECT pg_wal_replay_pause()")
+        try:
+            await elsewhere.append([NewEvent("B", b"{}", ("x",))])
+            assert (await store.read(ALL)).head == await store.head() == 1
+            condition = AppendCondition(EventQuery.of(tags=("x",)), after=1)
+            assert await store.append([NewEvent("C", b"{}", ("x",))], condition) == Conflict(2)
+            assert [event.type for event in (await store.read(ALL)).events] == ["A", "B"]
+        finally:
+            standby.execute("SELECT pg_wal_replay_resume()")
+        assert [event.type for event in (await anext(pages)).events] == ["B"]
+
+
+async def test_a_replica_that_is_gone_is_named_and_used_again_when_it_is_back(pair):
+    """Appends go on meanwhile."""
+    primary, standby = pair
+    url = primary.fresh_database()
+    async with open_store(read_from(url, standby)) as store:
+        await store.append([NewEvent("A", b"{}")])
+        standby.await_all_of(primary)
+        standby.stop()
+        with pytest.raises(StoreIOError, match=str(standby.port)):
+            await store.head()
+        assert await store.append([NewEvent("A", b"{}")]) == Appended(2, 2)
+        standby.start()
+        assert await store.head() == 2
+
+
+async def test_another_log_is_no_replica(pair):
+    """What is read there never happened here."""
+    primary, _ = pair
+    url, other = primary.fresh_database(), primary.fresh_database()
+    for each in (url, other):
+        async with open_store(each) as log:
+            await log.append([NewEvent("A", b"{}")])
+    with pytest.raises(OtherHistory, match="no replica"):
+        async with open_store(f"{url}?read_url={quote(other, safe='')}"):
+            pass
