@@ -127,7 +127,7 @@ def duckdb() -> Any:
     try:
         return import_module("duckdb")
     except ImportError as error:
-        raise MissingExtra("reports", "DuckDB", "Parquet files and reports") from error
+        raise MissingExtra("reports", "DuckDB", "a report or a Parquet file") from error
 
 
 def literal(text: str | Path) -> str:

@@ -62,7 +62,8 @@ class Decision(msgspec.Struct, gc=False):
     def start(self) -> None:
         """Have a state to decide on: then it ``is_loaded``; or one to load into."""
         boundary = self.boundary
-        if boundary.state is not None and not self.station.loader.needs_envelope:
+        loader = self.station.loader
+        if boundary.state is not None and not loader.needs_envelope and boundary.folded < loader.keeps_after:
             self.is_fresh = boundary.query is None
             self.is_loaded = True
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -13,7 +14,7 @@ from headwater.codec import Codec
 from headwater.commands.boundaries import Boundary
 from headwater.commands.fingerprints import fingerprint_of
 from headwater.commands.gathering import GatheredReads
-from headwater.errors import EvolutionError, MessageError
+from headwater.errors import EvolutionError, MessageError, StoreError
 from headwater.event_store.bodies import Bodies, BodyReader
 from headwater.event_store.protocol import EventQuery, EventStore, RecordedEvent, Snapshot
 from headwater.messages import Event
@@ -34,6 +35,8 @@ class Loader:
         self._codec = codec
         self._cls = plan.cls
         self._every = plan.cls.snapshot_every
+        self.keeps_after = self._every or sys.maxsize
+        """After so many folded events a load is due, which keeps a snapshot."""
         self._fingerprint = fingerprint_of(plan) if self._every else ""
         self._methods = {event: evolver.method for event, evolver in plan.evolvers.items()}
         self._enveloped = frozenset(event for event, evolver in plan.evolvers.items() if evolver.wants_envelope)
@@ -190,7 +193,10 @@ class Loader:
         boundary.folded = 0
         state = msgspec.json.encode(boundary.state)
         snapshot = Snapshot(boundary.version, self._fingerprint, state)
-        await self._store.save_snapshot(self._snapshot_key(boundary), snapshot)
+        try:
+            await self._store.save_snapshot(self._snapshot_key(boundary), snapshot)
+        except StoreError as error:  # it only makes loads shorter; what is wrong shows at the next append
+            _log.warning("no snapshot of %s was kept: %s", self._cls.__name__, error)
 
     def _snapshot_key(self, boundary: Boundary) -> str:
         return f"{self._cls.__name__}:{msgspec.json.encode(boundary.query).decode()}"

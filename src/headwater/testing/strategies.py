@@ -21,7 +21,7 @@ try:
     from hypothesis import strategies as st
     from hypothesis.strategies import SearchStrategy
 except ImportError as error:
-    raise MissingExtra("testing", "hypothesis", "strategies from message types") from error
+    raise MissingExtra("testing", "hypothesis", "drawing messages") from error
 
 M = TypeVar("M")
 Sized = shape.ListType | shape.VarTupleType | shape.SetType | shape.FrozenSetType | shape.CollectionType

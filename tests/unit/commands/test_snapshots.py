@@ -11,7 +11,7 @@ import pytest
 from headwater import App
 from headwater.aggregates import Aggregate, aggregate_plan, decide, evolve
 from headwater.commands.fingerprints import fingerprint_of
-from headwater.errors import EvolutionError, Refused
+from headwater.errors import EvolutionError, Refused, StoreFull
 from headwater.event_store.protocol import EventStore, Snapshot
 from headwater.messages import Command, Event, Tag
 from headwater.runtime import Runtime
@@ -99,6 +99,28 @@ async def test_a_snapshot_is_kept_each_so_many_events_and_shortens_the_load(desk
     loader._reads = watched
     await count(desk, 1)
     assert watched.after == [20]
+
+
+async def test_a_process_that_remembers_its_states_keeps_snapshots_too() -> None:
+    """It needs none itself; whoever comes after it does."""
+    async with APP.open("memory:") as desk:
+        await count(desk, 25)
+        kept = await desk.event_store.load_snapshot(KEY)
+    assert kept is not None
+    assert kept.position == 20
+
+
+async def test_a_snapshot_that_cannot_be_kept_fails_no_command(desk: Runtime, caplog: pytest.LogCaptureFixture) -> None:
+    """It is a shorter way and nothing more; a store that is full or only read says so to whoever appends."""
+    watched = Watched(desk.event_store)
+
+    async def refuse(_key: str, _snapshot: Snapshot) -> None:
+        raise StoreFull("no space left")
+
+    watched.save_snapshot = refuse
+    desk._executor._stations[CountUp].loader._store = watched
+    await count(desk, 12)
+    assert "no snapshot of Counter was kept: no space left" in caplog.text
 
 
 @pytest.mark.parametrize(
