@@ -18,6 +18,7 @@ from headwater.clock import Clock
 from headwater.codec import Codec
 from headwater.commands.executor import NOWHERE, Executor, Origin, authorise
 from headwater.commands.offers import Offers
+from headwater.errors import StoreClosed
 from headwater.event_store.protocol import EventStore
 from headwater.followers import Follower, Progress, ProjectionStatus
 from headwater.limits import Limits
@@ -371,7 +372,12 @@ class BlockingRuntime:
         self._wait(self.runtime.rebuild(projection))
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        try:
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        except RuntimeError as error:  # the loop is closed
+            work.close()
+            raise StoreClosed("the application is closed", remedy="open it again") from error
+        return future.result()
 
 
 @contextmanager

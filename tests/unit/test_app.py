@@ -26,6 +26,7 @@ from headwater.errors import (
     ProjectionBehind,
     QueryError,
     Refused,
+    StoreClosed,
     UnknownMessage,
     UnsupportedUrl,
     WiringError,
@@ -206,6 +207,16 @@ async def test_the_blocking_runtime_works_beside_a_running_loop() -> None:
     """A notebook has a loop of its own."""
     with APP.open_blocking("memory:") as desk:
         assert desk.execute(DEFINE) == Receipt(1)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_blocking_runtime_is_of_no_use_after_its_block() -> None:
+    """It says so, as the stores do."""
+    with APP.open_blocking("memory:") as desk:
+        desk.execute(DEFINE)
+    for call in (lambda: desk.execute(DEFINE), lambda: desk.ask(GetCourse(course_id="c1"))):
+        with pytest.raises(StoreClosed, match="open it again"):
+            call()
 
 
 def test_a_blocking_runtime_that_cannot_be_opened_says_why() -> None:
