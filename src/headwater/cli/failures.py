@@ -5,6 +5,7 @@ Reads: errors.py. Read next: root.py, which calls ``report``.
 
 from __future__ import annotations
 
+import os
 import traceback
 from enum import IntEnum
 from typing import Any
@@ -55,7 +56,8 @@ def report(error: BaseException, *, as_json: bool, debug: bool) -> ExitCode:
     if as_json:
         click.echo(msgspec.json.encode(problem(cause)).decode(), err=True)
     elif code is not ExitCode.INTERRUPTED:
-        click.echo(f"{click.style('error:', fg='red')} {line_of(cause)}", err=True)
+        colour = None if os.environ.get("NO_COLOR") else "red"
+        click.echo(f"{click.style('error:', fg=colour)} {line_of(cause)}", err=True)
     return code
 
 
