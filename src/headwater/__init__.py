@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # what a type checker and an editor see; at run time the tabl
     from headwater import errors
     from headwater.aggregates import Aggregate, decide, evolve
     from headwater.app import App
+    from headwater.blocking import BlockingRuntime
     from headwater.clock import Clock, Now
     from headwater.commands.handlers import handles
     from headwater.errors import ConcurrencyError, Forbidden, HeadwaterError, Refused
@@ -50,7 +51,7 @@ if TYPE_CHECKING:  # what a type checker and an editor see; at run time the tabl
     from headwater.read_store import AnyOf, Contains, In, IsNull, Ne, Prefix, Range, Reader
     from headwater.reports import ReportRow
     from headwater.row_handlers import Lookup
-    from headwater.runtime import BlockingRuntime, Runtime
+    from headwater.runtime import Runtime
     from headwater.upcasting import upcast
 
 __version__ = "0.1.0"
@@ -134,7 +135,7 @@ _MODULE_OF = {
     "App": "headwater.app",
     "AppendCondition": "headwater.event_store.protocol",
     "Appended": "headwater.event_store.protocol",
-    "BlockingRuntime": "headwater.runtime",
+    "BlockingRuntime": "headwater.blocking",
     "Cache": "headwater.messages",
     "Clock": "headwater.clock",
     "Command": "headwater.messages",

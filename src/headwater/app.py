@@ -21,7 +21,8 @@ from headwater.read_store.checkpoints import LEASE_SECONDS
 from headwater.wiring import wire
 
 if TYPE_CHECKING:  # loaded when the application is opened
-    from headwater.runtime import BlockingRuntime, Runtime
+    from headwater.blocking import BlockingRuntime
+    from headwater.runtime import Runtime
     from headwater.testing.app import TestRuntime
 
 
@@ -110,7 +111,7 @@ class App:
     @contextmanager
     def open_blocking(self, url: str, **options: Any) -> Iterator[BlockingRuntime]:
         """The same for code without an event loop (Django, Flask, scripts): a loop in a thread of its own."""
-        from headwater.runtime import run_blocking  # as in `open`
+        from headwater.blocking import run_blocking  # as in `open`
 
         with run_blocking(self.open(url, **options)) as runtime:
             yield runtime

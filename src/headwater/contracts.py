@@ -98,7 +98,7 @@ def read_lock(lock: bytes) -> Lock:
         found = msgspec.json.decode(lock, type=Lock)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise ContractError(
-            f"this is no contract lock file: {error}", remedy="write it with `headwater contracts freeze`"
+            f"this is no contract lock file: {error}", remedy="restore it, or remove it and freeze the contracts anew"
         ) from error
     if found.format != _FORMAT:
         raise ContractError(
