@@ -75,9 +75,9 @@ class SqliteEventStore:
         if desk is not None:
             outcome = desk.outcome_at_once((given, condition), size)
         if outcome is None:
-            outcome = await self._commits.submit((given, condition), size)
-        else:
-            await after_others(outcome)
+            made: Appended | Conflict = await self._commits.submit((given, condition), size)
+            return made
+        await after_others(outcome)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
