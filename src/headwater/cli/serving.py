@@ -186,13 +186,13 @@ def _protocol() -> Any:
 
 @contextmanager
 def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """A listening socket, closed at the end. Raises ``CannotBegin`` if the port cannot be had."""
+    """A listening socket, closed at the end. Raises ``CannotBegin`` if the place cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         why = f"cannot listen on {host}:{port}: {error.strerror}"
-        raise CannotBegin(why, remedy="choose another --port") from error
+        raise CannotBegin(why, remedy="choose another --port or --host") from error
     with listener:
         yield listener
 

@@ -85,7 +85,7 @@ def _check_items(query: EventQuery) -> None:
         if not item.types and not item.tags:
             raise InvalidAppend("a query item needs a type or a tag", remedy="use ALL for every event")
         for name in item.tags:
-            if type(name) is not str or not name.isprintable():
+            if type(name) is not str or not name or not name.isprintable():
                 _check_name("tag", name)
         _check_types(tuple(item.types))
 

@@ -124,6 +124,12 @@ def test_a_store_that_cannot_be_opened_ends_in_its_own_error(process, project, w
     assert "Traceback" not in ended.err
 
 
+def test_a_log_in_memory_is_no_log_of_several_processes(process):
+    """Each would have one of its own, and answers would depend on who gives them."""
+    ended = process("serve", "app:app", "--url", "memory:", "--workers", "2", "--port", "0", "--json")
+    assert (ended.code, ended.problem["code"]) == (2, "usage-error")
+
+
 def _page(address):
     try:
         with urllib.request.urlopen(address, timeout=30) as response:

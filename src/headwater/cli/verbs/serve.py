@@ -72,6 +72,8 @@ def command(  # noqa: PLR0913, PLR0917  each is an option of the command line
     loaded = load_app(app)
     rows = read_store or (NO_READ_STORE if role == "command" else None)
     served = Served(log_url(loaded, url), rows, role, patience, shared_cache, None if no_ui else ui)
+    if workers > 1 and served.url.startswith("memory:"):
+        raise click.UsageError("several processes cannot share a log in memory: leave out --workers")
     if workers == 1:
         run_to_end(serve_here(screen, loaded, served, host=host, port=port, access_log=access_log))
     else:

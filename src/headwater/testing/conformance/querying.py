@@ -159,7 +159,7 @@ class Querying(Backend):
     async def test_a_query_that_makes_no_sense_is_refused(self, store: EventStore) -> None:
         """An item without types and tags says nothing; what is no item neither."""
         items: Any
-        for items in ((QueryItem(),), (("A",),), 7):
+        for items in ((QueryItem(),), (QueryItem(tags=("",)),), (("A",),), 7):
             with pytest.raises(InvalidAppend):
                 await store.read(EventQuery(items))
 
