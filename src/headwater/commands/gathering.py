@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TypeAlias
 
 from headwater.errors import StoreError
+from headwater.event_store.primary import Primary
 from headwater.event_store.protocol import EventQuery, EventStore, QueryItem, RecordedEvent, Slice
 
 _UNDER_WAY = 2
@@ -28,7 +29,7 @@ class GatheredReads:
     """Reads of one store, for the commands of one event loop."""
 
     def __init__(self, store: EventStore) -> None:
-        self._store = store
+        self._read = store.read_primary if isinstance(store, Primary) else store.read
         self._under_way = 0
         self._waiting: list[_Waiting] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -46,7 +47,7 @@ class GatheredReads:
                 return found
         self._under_way += 1
         try:
-            return await self._store.read(query, after=after, limit=limit)
+            return await self._read(query, after=after, limit=limit)
         finally:
             self._done()
 
@@ -74,7 +75,7 @@ class GatheredReads:
         query = EventQuery(tuple(dict.fromkeys(item for item, _, _ in batch)))
         try:
             with suppress(StoreError):  # each that reads for itself meets it, if it is still there
-                found = await self._store.read(query, limit=_EVENTS_A_READ)
+                found = await self._read(query, limit=_EVENTS_A_READ)
         finally:
             self._done()
             _share(batch, found)

@@ -130,6 +130,11 @@ class PostgresEventStore:
             found = await self._at_home(self._primary.read(query, after, limit, backwards=backwards))
         return found
 
+    async def read_primary(self, query: EventQuery, *, after: int = 0, limit: int | None = None) -> Slice:
+        """See ``Primary.read_primary``."""
+        check_reading(query, after, limit)
+        return await self._at_home(self._primary.read(query, after, limit, backwards=False))
+
     async def subscribe(self, query: EventQuery = ALL, *, after: int = 0) -> AsyncIterator[Slice]:
         """See ``EventStore.subscribe``."""
         check_reading(query, after, None)

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
+from tests.domain import ChangeCapacity, Course, DefineCourse
 from tests.servers.postgres import LocalPostgres, served
 
+from headwater.app import App
 from headwater.errors import OtherHistory, StoreIOError
 from headwater.event_store import ALL, AppendCondition, Appended, Conflict, EventQuery, NewEvent, open_store
 
@@ -44,6 +46,23 @@ async def test_a_replica_that_lags_costs_conflicts_and_nothing_else(pair):
         finally:
             standby.execute("SELECT pg_wal_replay_resume()")
         assert [event.type for event in (await anext(pages)).events] == ["B"]
+
+
+async def test_a_command_is_never_refused_on_the_state_of_a_replica_that_lags(pair):
+    """Nothing is appended then, so no condition would find out."""
+    primary, standby = pair
+    url = primary.fresh_database()
+    app = App("courses", Course)
+    async with app.open(url, follow=False) as elsewhere:
+        standby.await_all_of(primary)
+        async with app.open(read_from(url, standby), read_store="memory:", follow=False) as here:
+            standby.execute("SELECT pg_wal_replay_pause()")
+            try:
+                await elsewhere.execute(DefineCourse(course_id="c1", capacity=1))
+                assert (await here.event_store.read(ALL)).head == 0
+                await here.execute(ChangeCapacity(course_id="c1", capacity=2))
+            finally:
+                standby.execute("SELECT pg_wal_replay_resume()")
 
 
 async def test_a_replica_that_is_gone_is_named_and_used_again_when_it_is_back(pair):
