@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -13,29 +12,47 @@ from headwater.errors import MissingExtra
 
 try:
     from rich import box, progress
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 except ModuleNotFoundError as error:
     raise MissingExtra("cli", "rich", "drawing tables") from error
 
-_PIPED_WIDTH = 100_000
+_GAP = "   "
 
 
 def draw_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: AbstractSet[int]) -> None:
     """Write a table to standard output; ``numeric`` are the columns that stand to the right."""
+    if not sys.stdout.isatty():
+        sys.stdout.writelines(f"{line}\n" for line in _plain_lines(title, columns, rows, numeric))
+        return
     table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for index, name in enumerate(columns):
         table.add_column(name, justify="right" if index in numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(escape, row))  # what is stored is data, never markup
-    if sys.stdout.isatty():
-        _console(sys.stdout).print(table)
-        return
-    wide = _console(io.StringIO(), width=_PIPED_WIDTH)  # a row stays one line, for grep and its like
-    with wide.capture() as drawn:
-        wide.print(table)
-    sys.stdout.writelines(f"{line.rstrip()}\n" for line in drawn.get().splitlines())
+    _console(sys.stdout).print(table)
+
+
+def _plain_lines(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: AbstractSet[int]
+) -> Iterator[str]:
+    """The same without a terminal's width: a row stays one line, for grep and its like."""
+    widths = [max(map(cell_len, column)) for column in zip(columns, *rows, strict=True)]
+
+    def line(row: Sequence[str]) -> str:
+        padded = []
+        for index, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            space = " " * (width - cell_len(cell))
+            padded.append(space + cell if index in numeric else cell + space)
+        return _GAP.join(padded).rstrip()
+
+    if title:
+        yield title
+    yield line(columns)
+    yield "─" * (sum(widths) + len(_GAP) * (len(widths) - 1))
+    yield from map(line, rows)
 
 
 @contextmanager
@@ -61,6 +78,6 @@ class _Rate(progress.ProgressColumn):
         return f"{speed:,.0f}/s" if speed else ""
 
 
-def _console(stream: TextIO, *, width: int | None = None) -> Console:
+def _console(stream: TextIO) -> Console:
     """Made for each drawing, because the streams may be replaced between two of them."""
-    return Console(file=stream, highlight=False, width=width)
+    return Console(file=stream, highlight=False)

@@ -13,6 +13,7 @@ from typing import Any
 import click
 import msgspec
 
+from headwater.cli.screen import visible
 from headwater.errors import HeadwaterError, Refused, StoreError, WrongApp
 
 
@@ -70,7 +71,7 @@ def innermost(error: BaseException) -> BaseException:
 def line_of(error: BaseException) -> str:
     """What a person reads: what went wrong and what to do about it."""
     if isinstance(error, HeadwaterError):
-        return str(error)
+        return "\n".join(map(visible, str(error).split("\n")))
     if isinstance(error, click.UsageError):
         if _asks_for_help(error):
             return error.format_message()

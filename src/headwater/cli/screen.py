@@ -15,6 +15,8 @@ from typing import Any
 import click
 import msgspec
 
+_CONTROLS = {code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0))}
+
 
 class Screen:
     """Where one verb writes to. ``as_json`` and ``debug`` are its two common options."""
@@ -92,4 +94,9 @@ def as_text(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="milliseconds")
     plain = msgspec.to_builtins(value, enc_hook=str)  # a Decimal or a date is text in JSON, and needs no quotes here
-    return plain if isinstance(plain, str) else as_json_text(plain)
+    return visible(plain if isinstance(plain, str) else as_json_text(plain))
+
+
+def visible(text: str) -> str:
+    """The text with its control characters escaped, so that what somebody sent does not command the terminal."""
+    return text.translate(_CONTROLS)

@@ -44,6 +44,12 @@ def test_a_person_reads_one_line_with_the_remedy(capsys):
     assert shown.err == "error: no space left (free disk space; no restart is needed)\n"
 
 
+def test_what_somebody_sent_does_not_command_the_terminal(capsys):
+    """A refusal may quote it. Lines of several faults stay lines."""
+    report(Refused("taken", "by \x1b]0;evil\x07\nand others"), as_json=False, debug=False)
+    assert capsys.readouterr().err == "error: by \\x1b]0;evil\\x07\nand others\n"
+
+
 def test_a_program_reads_a_problem_document(capsys):
     """With --json the error is one JSON object with type, code, remedy and the facts."""
     report(Refused("too-late", "closed at six", hour=6), as_json=True, debug=False)

@@ -28,6 +28,7 @@ class Watched(io.StringIO):
         (1234567, "1,234,567"),
         (0.5, "0.50"),
         ("a", "a"),
+        ("\x1b[2Jred\n\x9b1mö", "\\x1b[2Jred\\n\\x9b1mö"),
         (["a", 1], '["a",1]'),
         (Decimal("12.50"), "12.50"),
         (date(2026, 3, 1), "2026-03-01"),
@@ -67,6 +68,17 @@ def test_a_table_keeps_every_character_of_its_data(capsys):
     assert "[b]" + "x" * 150 in shown
     assert "1,000" in shown
     assert "Things" in shown
+
+
+def test_a_row_is_a_line_under_its_columns(capsys):
+    """Numbers stand to the right, and wide characters take two places."""
+    Screen().table(("name", "count"), [("日本", 5), ("b\nc", 1000)])
+    assert capsys.readouterr().out.splitlines() == [
+        "name   count",
+        "────────────",
+        "日本       5",
+        "b\\nc   1,000",
+    ]
 
 
 def test_an_empty_table_is_its_columns(capsys):

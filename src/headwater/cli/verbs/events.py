@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from headwater.cli.applications import existing_log
-from headwater.cli.screen import Screen, as_json_text
+from headwater.cli.screen import Screen, as_json_text, visible
 from headwater.cli.verb import verb
 from headwater.event_store import open_store
 from headwater.event_store.protocol import ALL, EventQuery, EventStore, RecordedEvent
@@ -71,7 +71,7 @@ async def _follow(screen: Screen, store: EventStore, query: EventQuery, after: i
     shown = 0
     async for found in store.subscribe(query, after=after):
         for event in found.events:
-            click.echo(as_json_text(as_object(event)) if screen.as_json else "  ".join(map(str, _row(event))))
+            click.echo(as_json_text(as_object(event)) if screen.as_json else visible("  ".join(map(str, _row(event)))))
             shown += 1
             if shown == limit:
                 return
