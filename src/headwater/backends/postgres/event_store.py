@@ -148,9 +148,8 @@ class PostgresEventStore:
                 await self._log_head.wait(after, until=lambda: self._closed)
 
     async def head(self) -> int:
-        """See ``EventStore.head``."""
-        found = await self._at_home(self._reader.head())
-        return found if found >= self._log_head.told else await self._at_home(self._primary.head())
+        """See ``EventStore.head``. It is the primary's: what a replica has not got yet is behind all the same."""
+        return await self._at_home(self._find_head())
 
     async def copy(self, events: Sequence[RecordedEvent]) -> int:
         """See ``Replica.copy``."""
@@ -179,6 +178,11 @@ class PostgresEventStore:
         await self._lanes.close()
         if self._replica_lanes is not None:
             await self._replica_lanes.close()
+
+    async def _find_head(self) -> int:
+        found = await self._primary.head()
+        self._log_head.learned(found)
+        return found
 
     async def _copy(self, events: Sequence[RecordedEvent]) -> int:
         if not events:

@@ -32,20 +32,22 @@ class LogHead:
         self._grown = grown
         self._is_replica = is_replica
         self._wanted = 0  # somebody said that the log is as long as this
-        self._own = 0  # this process appended up to here
-        self._loop = asyncio.get_running_loop()
-
-    @property
-    def told(self) -> int:
+        self._rung = 0  # this process appended up to here, and has said so
+        self.told = 0
         """How long the log is at least, as the primary said to this process."""
-        return self._own
+        self._loop = asyncio.get_running_loop()
 
     def appended(self, head: int) -> None:
         """Events up to there were appended by this process, or it was told of them."""
-        self._heard(head)
-        if head > self._own:
-            self._own = head
+        self.learned(head)
+        if head > self._rung:
+            self._rung = head
             self.bell.ring(str(head))
+
+    def learned(self, head: int) -> None:
+        """The primary said that the log is as long as this."""
+        self._heard(head)
+        self.told = max(self.told, head)
 
     async def wait(self, after: int, *, until: Callable[[], bool]) -> None:
         """Return when the log has grown beyond ``after``, or when ``until()`` says so. On any event loop."""

@@ -87,7 +87,7 @@ async def test_a_replica_that_is_not_there_is_called_by_its_own_address(postgres
     """Not by that of the primary, which is well."""
     async with open_store(f"{postgres_url}?read_url=postgresql://ann:secret@127.0.0.1:1/desk") as store:
         with pytest.raises(StoreIOError, match=r"ann@127\.0\.0\.1:1/desk") as refusal:
-            await store.head()
+            await store.read()
     assert "secret" not in str(refusal.value)
 
 
