@@ -72,7 +72,8 @@ class Codec:
         decode = self._stored.get((recorded.type, recorded.version))
         if decode is not None:
             try:
-                return cast("Event", decode(recorded.data))
+                event: Event = decode(recorded.data)
+                return event
             except _FAULTY as error:
                 raise self._unfit(recorded, error) from error
         return self._decode_other(recorded)
@@ -158,7 +159,8 @@ class Codec:
         decode = self._decoders.get(cls) or self._decoder(cls)
         try:
             data = self._encoder.encode(message)
-            return cast("M", decode(data))
+            valid: M = decode(data)
+            return valid
         except (UnicodeEncodeError, TypeError, NotImplementedError) as error:  # it has no form in JSON
             raise explain_values(cls, contract_of(cls).name, _fields(message), error, strict=True) from error
         except _FAULTY as error:
@@ -186,7 +188,8 @@ class Codec:
 
     def _read(self, cls: type[M], body: Json) -> M:
         try:
-            return cast("M", (self._decoders.get(cls) or self._decoder(cls))(body))
+            message: M = (self._decoders.get(cls) or self._decoder(cls))(body)
+            return message
         except _FAULTY as error:
             raise explain_json(cls, contract_of(cls).name, body, error) from error
 

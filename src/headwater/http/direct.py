@@ -31,6 +31,7 @@ from headwater.http.options import Caller, Found, caller_of
 from headwater.messages import Command, Receipt
 
 _COMMANDS = COMMANDS.encode()
+_FORWARDED = {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-proto"}
 _KNOWN_AT_ONCE = (Caller, str, type(None))
 _ASSUMED = {
     "__init__": {"access_log", "access_logger", "config", "cycle", "flow", "loop", "parser", "server_state", "tasks"},
@@ -132,11 +133,14 @@ class CommandProtocol(HttpToolsProtocol):
             or (self.limit_concurrency is not None and self._is_crowded(self.limit_concurrency))
         ):
             return None
-        command = commands.plain(self.url[len(_COMMANDS) :].decode("ascii", "replace"), dict(self.headers))
+        headers = dict(self.headers)
+        command = commands.plain(self.url[len(_COMMANDS) :].decode("ascii", "replace"), headers)
         if command is None:
             return None
-        wants_scope = self.access_log or commands.authenticate is not None
-        return _Exchange(self, commands, command, self._scope_of_post() if wants_scope else {})
+        exchange = _Exchange(self, commands, command)
+        if self.access_log or commands.authenticate is not None:
+            exchange.scope = self._scope_of_post(forwarded=not _FORWARDED.isdisjoint(headers))
+        return exchange
 
     def _is_crowded(self, limit: int) -> bool:
         """Whether uvicorn would refuse the request: then it shall."""
@@ -149,7 +153,7 @@ class CommandProtocol(HttpToolsProtocol):
         self.url, self.expect_100_continue = url, expects
         self.headers += headers
 
-    def _scope_of_post(self) -> Scope:
+    def _scope_of_post(self, *, forwarded: bool) -> Scope:
         """The scope that an application would be given with a plain command."""
         self._begin_scope()
         scope: Scope = self.scope
@@ -158,7 +162,7 @@ class CommandProtocol(HttpToolsProtocol):
         scope["path"] = self.root_path + path
         scope["raw_path"] = scope["path"].encode("ascii")
         scope["query_string"] = b""
-        if self._proxies is not None and [name for name, _ in self.headers if b"forwarded" in name]:
+        if forwarded and self._proxies is not None:
             with suppress(StopIteration):
                 self._proxies(scope, None, None).send(None)
         return scope
@@ -208,25 +212,23 @@ class _Silent:
 class _Exchange:
     """A plain command and its response. To uvicorn it is the cycle of the connection."""
 
-    __slots__ = (
-        *("_command", "_commands", "_context", "_protocol"),
-        *("body", "disconnected", "is_whole", "keep_alive", "origin", "response_complete", "scope"),
-    )
     message_event = _Silent()
+    scope: Scope
+    origin: Origin | None = NOWHERE
+    """Who sends it; ``None`` as long as that is not known."""
+    body: bytes | bytearray = b""
+    is_whole = False
+    disconnected = False
+    keep_alive = True
+    response_complete = False
 
-    def __init__(self, protocol: CommandProtocol, commands: CommandDoor, command: type[Command], scope: Scope) -> None:
+    def __init__(self, protocol: CommandProtocol, commands: CommandDoor, command: type[Command]) -> None:
         self._protocol = protocol
         self._commands = commands
         self._command = command
         self._context = copy_context()  # what its hooks set is theirs alone, as it is in a task
-        self.scope = scope
-        self.origin: Origin | None = NOWHERE if commands.authenticate is None else None
-        """Who sends it; ``None`` as long as that is not known."""
-        self.body: bytes | bytearray = b""
-        self.is_whole = False
-        self.disconnected = False
-        self.keep_alive = True
-        self.response_complete = False
+        if commands.authenticate is not None:
+            self.origin = None
 
     def identify(self) -> None:
         """Have it said who calls, before there is a body. A hook that has to be awaited is, in a task."""
