@@ -179,7 +179,7 @@ class ContractChanged(ContractError):
 
 
 class HandlerContractError(ContractError):
-    """A decider returned something that is not an event, or a command handler returned domain data."""
+    """A decider returned what is no event, a command handler domain data, or ``start`` another thing than its state."""
 
     code = "handler-contract"
 

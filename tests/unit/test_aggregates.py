@@ -21,6 +21,7 @@ from tests.domain import (
     Stock,
 )
 
+from headwater import App
 from headwater.aggregates import Aggregate, aggregate_plan, decide, evolve
 from headwater.errors import HandlerContractError, Refused
 from headwater.event_store.protocol import EventQuery, QueryItem
@@ -123,6 +124,25 @@ def test_a_decider_that_returns_something_else_is_a_typed_error() -> None:
     assert plan.faults == ()
     with pytest.raises(HandlerContractError, match="ReturnsText.poke returned str"):
         plan.deciders[Poke].decide(ReturnsText(), Poke(name="x"), now, {})
+
+
+class Unstarted(Aggregate):
+    """It forgets to return what it begins from."""
+
+    @classmethod
+    def start(cls, command: Poke) -> Unstarted:
+        """Nothing."""
+
+    @decide
+    def poke(self, command: Poke) -> None:
+        """Never comes to that."""
+
+
+async def test_a_start_that_returns_something_else_is_a_typed_error() -> None:
+    """It says what to return."""
+    async with App("pokes", Unstarted).open("memory:") as desk:
+        with pytest.raises(HandlerContractError, match=r"start returned NoneType.*return Unstarted\(...\)"):
+            await desk.execute(Poke(name="x"))
 
 
 class AnnotatedWrongly(Aggregate):

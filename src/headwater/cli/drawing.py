@@ -42,7 +42,7 @@ def _plain_lines(
     widths = [max(map(cell_len, column)) for column in zip(columns, *rows, strict=True)]
 
     def line(row: Sequence[str]) -> str:
-        padded = []
+        padded: list[str] = []
         for index, (cell, width) in enumerate(zip(row, widths, strict=True)):
             space = " " * (width - cell_len(cell))
             padded.append(space + cell if index in numeric else cell + space)

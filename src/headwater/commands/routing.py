@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from headwater.aggregates import Aggregate, AggregatePlan, Decider, default_boundary, evolved_types, overrides
+from headwater.errors import HandlerContractError
 from headwater.event_store.protocol import EventQuery, QueryItem
 from headwater.messages import Command, contract_of
 from headwater.tags import TagField
@@ -45,7 +46,7 @@ def _route(plan: AggregatePlan, command: type[Command], decider: Decider) -> Rou
         plan=plan,
         decider=decider,
         key=key,
-        start=cls.start if own_start else _start_by_tags(cls, names),
+        start=_own_start(cls) if own_start else _start_by_tags(cls, names),
         boundary=(lambda state: state.boundary()) if own_boundary else _boundary_by_tags(plan.tags, evolved_types(cls)),
     )
 
@@ -65,6 +66,18 @@ def _boundary_by_tags(tags: tuple[TagField, ...], types: tuple[str, ...]) -> Cal
         return EventQuery((QueryItem(types, (name + found,)),))
 
     return boundary
+
+
+def _own_start(cls: type[Aggregate]) -> Callable[[Any], Aggregate]:
+    def start(command: Any) -> Aggregate:
+        state: Any = cls.start(command)
+        if not isinstance(state, cls):
+            raise HandlerContractError(
+                f"{cls.__name__}.start returned {type(state).__name__}", remedy=f"return {cls.__name__}(...)"
+            )
+        return state
+
+    return start
 
 
 def _start_by_tags(cls: type[Aggregate], names: tuple[str, ...]) -> Callable[[Any], Aggregate]:
@@ -89,8 +102,10 @@ def _key_by_tags(cls: type[Aggregate], names: tuple[str, ...]) -> Callable[[Any]
 
 
 def _key_by_start(cls: type[Aggregate]) -> Callable[[Any], Hashable]:
+    start = _own_start(cls)
+
     def key(command: Any) -> Hashable:
-        state = cls.start(command)
+        state = start(command)
         return cls, msgspec.json.encode(state, order="deterministic"), state.boundary()
 
     return key
