@@ -5,7 +5,7 @@ from __future__ import annotations
 import apsw
 import pytest
 
-from headwater.errors import QueryError, SchemaTooNew, StoreCorrupt, StoreReadOnly, UnsupportedUrl
+from headwater.errors import QueryError, ReadOnlyViolation, SchemaTooNew, StoreCorrupt, StoreReadOnly, UnsupportedUrl
 from headwater.event_store import open_store
 from headwater.read_store import open_read_store, read_store_url
 
@@ -82,13 +82,34 @@ async def test_a_file_in_a_place_that_is_not_there(tmp_path):
 
 async def test_writing_queries_fail(tmp_path):
     """On every connection that queries use."""
-    from headwater.errors import ReadOnlyViolation
-
     async with open_read_store(f"sqlite:///{tmp_path}/x.db") as store:
         for statement in ("DELETE FROM facts", "CREATE TABLE x (y)", "INSERT INTO facts VALUES ('a', x'')"):
             with pytest.raises(ReadOnlyViolation):
                 await store.query(statement)
         assert await store.query("SELECT ? + 1", (41,)) == [(42,)]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "PRAGMA query_only=OFF",
+        "PRAGMA query_only(0); DELETE FROM facts",
+        "PRAGMA locking_mode=EXCLUSIVE",
+        "ATTACH '{0}/y.db' AS y",
+        "VACUUM INTO '{0}/y.db'",
+        "CREATE TEMP TABLE t (a)",
+        "BEGIN",
+    ],
+)
+async def test_a_query_cannot_talk_itself_into_writing(tmp_path, sql):
+    """Neither here nor to another file, and nobody else finds its connection changed."""
+    async with open_read_store(f"sqlite:///{tmp_path}/x.db") as store:
+        with pytest.raises(ReadOnlyViolation):
+            await store.query(sql.format(tmp_path))
+        with pytest.raises(ReadOnlyViolation):
+            await store.query("DELETE FROM facts")
+        assert await store.query("SELECT count(*) > 0 FROM facts") == [(1,)]
+    assert not (tmp_path / "y.db").exists()
 
 
 async def test_a_read_that_takes_long_goes_on_in_a_thread(tmp_path):

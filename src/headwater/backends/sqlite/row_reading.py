@@ -30,6 +30,7 @@ _INLINE_STEPS = 100_000
 _STEPS_A_ROW = 10
 """About: what SQLite does to look at a row of a filtered list."""
 _LANES_KEPT = 8
+_READING = {apsw.SQLITE_SELECT, apsw.SQLITE_READ, apsw.SQLITE_FUNCTION, apsw.SQLITE_RECURSIVE}
 _CHUNK_ROWS = 256
 
 
@@ -209,6 +210,7 @@ class _Lane:
         self.connection = connect(file, read_only=True)
         add_functions(self.connection)
         self.connection.set_progress_handler(self._is_over_budget, _INLINE_STEPS)
+        self.connection.authorizer = _only_reads
 
     def begin(self, run: _Run | None) -> None:
         """Begin a read: as part of a run, or with a budget."""
@@ -235,6 +237,13 @@ class _Lane:
         """Close the connection."""
         self.is_dropped = True
         self.connection.close(force=True)
+
+
+def _only_reads(action: int, _first: str | None, second: str | None, *_: str | None) -> int:
+    """Whether a statement may be made. ``query_only`` refuses what writes; nobody may turn it off, or attach a file."""
+    if action in _READING or (action == apsw.SQLITE_PRAGMA and second is None):
+        return apsw.SQLITE_OK
+    return apsw.SQLITE_DENY
 
 
 async def _in_thread(run: _Run, function: Callable[..., T], *arguments: Any) -> T:
