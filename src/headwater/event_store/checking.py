@@ -58,6 +58,18 @@ def checked_events(events: Sequence[NewEvent], name_bytes: int = 4 * _NAME_LENGT
     return found, size
 
 
+def checked_encoded(events: Sequence[NewEvent], name_bytes: int = 4 * _NAME_LENGTH) -> tuple[Sequence[NewEvent], int]:
+    """The same for events that ``Codec.encode_event`` made, of which only tags and size are anybody's guess."""
+    if len(events) == 1:
+        event = events[0]
+        tags = event.tags
+        if len(tags) == 1 and 0 < len(tag := tags[0]) <= _PLAIN_NAME_LENGTH and tag.isprintable():
+            payload = len(event.data) + len(event.metadata)
+            if payload <= DATA_BYTES:
+                return events, payload + BYTES_BESIDES_PAYLOAD
+    return checked_events(events, name_bytes)
+
+
 def check_condition(condition: Any) -> None:
     """Refuse what is no condition. Raises ``InvalidAppend``."""
     if not isinstance(condition, AppendCondition):

@@ -85,7 +85,7 @@ class GroupCommit(Generic[W]):
         desk = self._desks.get(loop) or self._desk_of(loop)
         if self._closed:
             raise closed()
-        if desk.queued or desk.is_full():
+        if desk.queued or desk.requests >= self.requests or desk.payload_bytes >= self.payload_bytes:
             return False
         desk.requests += 1
         desk.payload_bytes += size

@@ -28,8 +28,9 @@ class PromptAppender(Protocol):
         """What ``EventStore.append`` does; ``tell`` is called with its outcome, on this loop and not before it returns.
 
         ``False`` if it would have to wait before it is taken: then ``tell`` is never called, and ``append`` is to be
-        awaited. The condition is one that ``check_condition`` lets pass, as who appends on one query again and again
-        looks at it once. Called on a running event loop.
+        awaited. The events are such as ``Codec.encode_event`` makes, and the condition is one that
+        ``check_condition`` lets pass: who appends on one query again and again looks at it once. Called on a running
+        event loop.
 
         Raises ``InvalidAppend``, ``DuplicateEventId``, ``StoreClosed``.
         """

@@ -59,3 +59,29 @@ def test_the_number_of_events_has_a_bound(monkeypatch):
     monkeypatch.setattr(checking, "EVENTS_PER_APPEND", 2)
     with pytest.raises(InvalidAppend):
         checked([NewEvent("A", b"") for _ in range(3)], None)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        NewEvent("A", b"{}", ("x" * 601,)),
+        NewEvent("A", b"{}", ("no\u00a0break",)),
+        NewEvent("A", b"{}", ("x", "x", "y")),
+        NewEvent("A", b"{}"),
+        PLAIN,
+    ],
+    ids=["a long tag", "an unusual tag", "a tag twice", "no tag", "two tags"],
+)
+def test_events_of_the_codec_are_checked_alike(event):
+    """The short way of the usual event says the same as the long way of all others."""
+    assert checking.checked_encoded([event]) == checked([event], None)
+    plain = NewEvent("A", b"{}", ("x",))
+    assert checking.checked_encoded([plain]) == checked([plain], None)
+    assert checking.checked_encoded([plain, event]) == checked([plain, event], None)
+
+
+@pytest.mark.parametrize("tag", ["", "x" * 1_025, "a\x1fb"])
+def test_a_tag_of_the_codec_that_cannot_be_stored_is_refused(tag):
+    """Its text is what a user said."""
+    with pytest.raises(InvalidAppend):
+        checking.checked_encoded([NewEvent("A", b"{}", (tag,))])

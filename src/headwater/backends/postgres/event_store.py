@@ -22,7 +22,7 @@ from headwater.backends.postgres.statements import statement
 from headwater.backends.postgres.writer import Writer
 from headwater.clock import Clock, SystemClock
 from headwater.errors import InvalidAppend, OtherHistory, StoreError, StoreIOError
-from headwater.event_store.checking import BYTES_PER_APPEND, check_reading, checked, checked_events
+from headwater.event_store.checking import BYTES_PER_APPEND, check_reading, checked, checked_encoded
 from headwater.event_store.group_commit import GroupCommit, closed
 from headwater.event_store.prompt import Tell
 from headwater.event_store.protocol import (
@@ -114,7 +114,7 @@ class PostgresEventStore:
 
     def begin_append(self, events: Sequence[NewEvent], condition: AppendCondition | None, tell: Tell) -> bool:
         """See ``PromptAppender.begin_append``."""
-        given, size = checked_events(events, _NAME_BYTES)
+        given, size = checked_encoded(events, _NAME_BYTES)
         return self._commits.begin((given, condition), size, tell)
 
     def append_at_once(self, events: Sequence[NewEvent], condition: AppendCondition | None) -> None:

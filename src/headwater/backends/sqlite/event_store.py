@@ -15,7 +15,7 @@ from headwater.backends.sqlite.reading import EventReader
 from headwater.backends.sqlite.writer import EVENT_LOG_SCHEMA, CopyEvents, SaveSnapshot, Work, Writer
 from headwater.clock import Clock, SystemClock
 from headwater.event_store.bodies import Bodies
-from headwater.event_store.checking import BYTES_BESIDES_PAYLOAD, check_reading, checked, checked_events
+from headwater.event_store.checking import BYTES_BESIDES_PAYLOAD, check_reading, checked, checked_encoded
 from headwater.event_store.group_commit import GroupCommit, closed
 from headwater.event_store.prompt import Tell, after_others
 from headwater.event_store.protocol import (
@@ -84,7 +84,7 @@ class SqliteEventStore:
 
     def begin_append(self, events: Sequence[NewEvent], condition: AppendCondition | None, tell: Tell) -> bool:
         """See ``PromptAppender.begin_append``."""
-        given, size = checked_events(events)
+        given, size = checked_encoded(events)
         return self._commits.begin((given, condition), size, tell)
 
     def append_at_once(
@@ -94,7 +94,7 @@ class SqliteEventStore:
         desk = self._commits.desk_of_one()
         if desk is None:
             return None
-        given, size = checked_events(events)
+        given, size = checked_encoded(events)
         return desk.outcome_at_once((given, condition), size)
 
     async def copy(self, events: Sequence[RecordedEvent]) -> int:

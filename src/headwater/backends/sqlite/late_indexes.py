@@ -58,7 +58,8 @@ class LateIndexes:
         for event in events:
             number = event.id.int
             self._positions[number] = position
-            self._greatest_id = max(self._greatest_id, number)
+            if number > self._greatest_id:  # noqa: PLR1730  a call of max() takes longer
+                self._greatest_id = number
             position += 1
 
     def fill(self, head: int) -> None:

@@ -7,7 +7,7 @@ because only this connection writes, or because ``begin`` noticed that somebody 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from itertools import groupby, islice
 from operator import attrgetter
@@ -168,7 +168,7 @@ class Ledger:
         if self._late.positions_of(events):
             raise twice()
         self.write()
-        self.learn_tags(tag for event in events for tag in event.tags)
+        self.learn_tags({tag for event in events for tag in event.tags})
         now = self._now
         for self._now, together in groupby(events, attrgetter("recorded_us")):
             self._place(list(together))
@@ -181,10 +181,10 @@ class Ledger:
         values = (key, snapshot.position, snapshot.fingerprint, snapshot.state)
         self._execute(statement("save_snapshot"), values)
 
-    def learn_tags(self, tags: Iterable[str]) -> None:
+    def learn_tags(self, tags: set[str]) -> None:
         """Look up together what is not known of the tags that the next appends will ask for."""
         known = self.tags
-        unknown = {tag for tag in tags if tag not in known}
+        unknown = tags.difference(known)
         if not unknown:
             return
         wanted = msgspec.json.encode(unknown).decode()
@@ -200,7 +200,10 @@ class Ledger:
         if not query.items:
             return self.head
         doubtful: list[QueryItem] = []
+        tags = self.tags
         for item in query.items:
+            if len(item.tags) == 1 and (entry := tags.get(item.tags[0])) and entry[1] <= after:
+                continue
             position = self._known_match(item, after)
             if position > after:
                 return position

@@ -10,7 +10,7 @@ Read next: event_store.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from threading import Lock, Thread
@@ -210,28 +210,19 @@ class Writer:
 def _in_one_transaction(ledger: Ledger, works: Sequence[Work], now_us: int) -> Sequence[object]:
     ledger.begin(now_us)
     if len(works) > 1 or (type(works[0]) is tuple and len(works[0][0]) > 1):
-        ledger.learn_tags(_tags_of(works))
+        ledger.learn_tags({tag for work in works if isinstance(work, tuple) for event in work[0] for tag in event.tags})
     append = ledger.append
     outcomes: list[object] = []
     for work in works:
-        if isinstance(work, SaveSnapshot):
-            ledger.save_snapshot(work.key, work.snapshot)
-            outcomes.append(None)
-            continue
         try:
-            outcomes.append(ledger.copy(work.events) if isinstance(work, CopyEvents) else append(work[0], work[1]))
+            if isinstance(work, tuple):
+                outcomes.append(append(work[0], work[1]))
+            elif isinstance(work, CopyEvents):
+                outcomes.append(ledger.copy(work.events))
+            else:
+                ledger.save_snapshot(work.key, work.snapshot)
+                outcomes.append(None)
         except (DuplicateEventId, OtherHistory, InvalidAppend) as error:
             outcomes.append(error)
     ledger.end()
     return outcomes
-
-
-def _tags_of(works: Sequence[Work]) -> Iterator[str]:
-    for work in works:
-        if type(work) is tuple:
-            events, condition = work
-            for event in events:
-                yield from event.tags
-            if condition is not None:
-                for item in condition.fail_if.items:
-                    yield from item.tags
