@@ -2,7 +2,8 @@
 
 SQLite does that inside every so-manieth commit, which then takes some ten milliseconds longer. Here the writer's
 thread copies on a connection of its own while commits go on; the next commit copies the little that came meanwhile,
-so that the write-ahead log can start over. Read next: writer.py.
+so that the write-ahead log can start over. It does so after few pages at first: a log that grows costs each commit a
+tenth, and one that is as long already can be written over for nothing. Read next: writer.py.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from headwater.backends.sqlite.connection import SqliteFile, connect
 from headwater.backends.sqlite.driver import Connection
 from headwater.errors import StoreError
 
+_FIRST_PAGES = 1_000
+_MORE_PAGES = 500
+
 
 class Checkpoints:
     """When to copy, and the connection for it. A copy that fails is tried again; commits tell what is wrong."""
@@ -23,13 +27,15 @@ class Checkpoints:
         self._file = file
         self._connection: Connection | None = None
         self._seen_pages = 0
-        self._every_pages = self._next_at_pages = file.kind.wal_pages
+        self._most_pages = file.kind.wal_pages
+        self._every_pages = self._next_at_pages = min(_FIRST_PAGES, self._most_pages)
         self._due = False
         self._copied = False
 
     def committed(self, connection: Connection, pages: int) -> bool:
         """Learn how many pages the write-ahead log has after a commit; true if ``copy`` should be called soon."""
         if pages < self._seen_pages:  # it started over
+            self._every_pages = min(self._every_pages + _MORE_PAGES, self._most_pages)
             self._next_at_pages = self._every_pages
         self._seen_pages = pages
         if self._copied:

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from headwater.backends.sqlite import checkpoints
-from headwater.backends.sqlite.connection import EVENT_LOG, SqliteFile
+from headwater.backends.sqlite.checkpoints import Checkpoints
+from headwater.backends.sqlite.connection import EVENT_LOG, SqliteFile, connect
 from headwater.backends.sqlite.event_store import SqliteEventStore
 from headwater.event_store import NewEvent
 from headwater.event_store.protocol import ALL
@@ -43,6 +44,21 @@ async def test_the_write_ahead_log_starts_over_again_and_again(store, tmp_path):
     assert sum(after < before for before, after in pairwise(pages)) > 3
     assert (tmp_path / "log.db-wal").stat().st_size < 40 * EVERY * 4_120
     assert len((await store.read(ALL)).events) == 300
+
+
+def test_the_log_starts_over_early_while_it_is_short(tmp_path):
+    """Each round may be longer than the one before, up to what the kind of file allows."""
+    kind = msgspec.structs.replace(EVENT_LOG, wal_pages=1_800)
+    file = SqliteFile(path=str(tmp_path / "log.db"), kind=kind)
+    made, connection = Checkpoints(file), connect(file)
+    for least in (1_000, 1_500, 1_800, 1_800):
+        assert not made.committed(connection, least - 1)
+        assert made.committed(connection, least)
+        made.copy()
+        assert not made.committed(connection, least + 1)
+        assert not made.committed(connection, 1)
+    made.close()
+    connection.close()
 
 
 async def test_a_snapshot_held_elsewhere_only_delays_it(store, tmp_path):
