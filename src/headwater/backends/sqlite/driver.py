@@ -51,6 +51,9 @@ class Aggregator(Protocol):
 class Connection(Protocol):
     """What this backend uses of the driver's connection, typed. ``apsw.Connection`` is one."""
 
+    authorizer: Any
+    """Is asked, for each thing that a statement does, whether it may."""
+
     def execute(self, statements: str, bindings: Sequence[Value] | Mapping[str, Value] | None = ...) -> Cursor:
         """Run the statements; the first row is made at once."""
         ...
