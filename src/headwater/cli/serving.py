@@ -14,6 +14,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from importlib import import_module
+from multiprocessing import parent_process
 from typing import Any
 
 import click
@@ -122,8 +123,16 @@ def worker() -> HttpDoor:
     """The application of one of several processes: what the parent process named."""
     served = msgspec.json.decode(os.environ[_SERVED], type=Served)
     app = load_app(os.environ[_APP])
+    threading.Thread(target=_stop_with_parent, name="headwater parent", daemon=True).start()
     collect_seldom()
     return create_app(app, served.url, served.options, read_store=served.read_store, shared_cache=served.shared_cache)
+
+
+def _stop_with_parent() -> None:
+    """As with SIGTERM, when the process that began this one is gone: else this would keep the port unsupervised."""
+    if (parent := parent_process()) is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def try_stores(app: App, url: str, read_store: str | None) -> None:

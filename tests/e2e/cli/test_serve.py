@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -103,6 +104,25 @@ def test_live_queries_do_not_hold_up_a_server_that_stops(project, workers):
             server.send_signal(signal.SIGTERM)
             assert stream.read().strip() == b""
         assert server.wait(timeout=30) == 0
+
+
+def test_its_processes_end_with_the_one_that_began_them(project):
+    """Also if that one is killed: the port is free again, and a restart can have it."""
+    with served(project, "--workers", "2") as (server, address):
+        call(f"{address}/commands/add-task", {"task_id": "t1", "title": "Milk"})
+        server.kill()
+        server.wait(timeout=30)
+        port = int(address.rpartition(":")[2])
+        give_up = time.monotonic() + 30
+        while not _may_listen(port):
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+
+
+def _may_listen(port):
+    with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+        return True
+    return False
 
 
 def test_a_port_in_use_is_named(process):
