@@ -256,7 +256,9 @@ class _Exchange:
             self.proceed()
 
     def add(self, body: bytes) -> None:
-        """Take a further part of the body, but not much before it is known who sends it."""
+        """Take a further part of the body: not much before it is known who sends it, nothing after a refusal."""
+        if self.response_complete:
+            return
         if isinstance(self.body, bytes):
             self.body = bytearray(self.body)
         self.body += body

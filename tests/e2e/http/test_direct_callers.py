@@ -268,3 +268,22 @@ async def test_a_body_is_not_taken_in_before_its_sender_is_known():
         assert len(served.protocols[0].cycle.body) < len(large)
         gate.may_go.set()
         assert b'"position":1' in await response(reader)
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+@pytest.mark.parametrize("protocol", [PLAIN, DIRECT])
+async def test_a_body_that_comes_after_its_refusal_is_passed_over(protocol, hook):
+    """The connection goes on after all of it, however large it is."""
+    request = call(b"eve", opening("INC1", "c" * 900_000))
+    head, rest = request[:1_000], [request[at : at + 100_000] for at in range(1_000, len(request), 100_000)]
+    async with (
+        serving(desk, "memory:", protocol, HttpOptions(authenticate=hook)) as served,
+        served.connection() as (reader, writer),
+    ):
+        writer.write(head)
+        assert (await response(reader)).startswith(b"HTTP/1.1 401")
+        for piece in rest:
+            writer.write(piece)
+            await asyncio.sleep(0.001)
+        writer.write(call(b"ada"))
+        assert b'"position":1' in await asyncio.wait_for(response(reader), 10)
