@@ -15,6 +15,7 @@ _TESTS = sorted((_ROOT / "tests").rglob("test_*.py"))
 _LONGEST_MODULE = 400
 _LONGEST_FUNCTION = 60
 _LONGEST_TEST = 45
+_LONGEST_REFERENCE = 150
 
 _BANNED = {
     r"\bTODO\b|\bFIXME\b|\bXXX\b": "finish it, or write it into the README's list of what is not there",
@@ -81,6 +82,12 @@ def test_nothing_generated_is_committed():
         pytest.skip("not a checkout")
 
     assert re.findall(r".*(?:\.db|\.db-wal|\.pyc|\.egg-info.*)$", listed.stdout, re.MULTILINE) == []
+
+
+def test_the_reference_for_backend_authors_can_be_read_at_a_sitting():
+    """What a store promises stands there in its plainest form."""
+    reference = _ROOT / "src" / "headwater" / "event_store" / "memory.py"
+    assert len(reference.read_text(encoding="utf-8").splitlines()) <= _LONGEST_REFERENCE
 
 
 def _role(tree, text):

@@ -1,14 +1,12 @@
-"""The reference: a complete event store in memory. Backend authors start here. Reads: protocol.py, checking.py.
+"""The reference: a complete event store in memory. Backend authors start here. Reads: protocol.py, subscribing.py.
 
-It keeps nothing on disk and serves one process, from any number of threads and event loops. Everything that a store
-promises and that is not about disks or processes stands here in its plainest form.
+All that a store promises, and that is not about disks or other processes, stands here in its plainest form.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 from threading import Lock
 
 from headwater.clock import Clock, SystemClock
@@ -26,12 +24,11 @@ from headwater.event_store.protocol import (
     RecordedEvent,
     Slice,
     Snapshot,
+    microseconds,
 )
-from headwater.event_store.replica import check_goes_on, twice
+from headwater.event_store.replica import check_goes_on
+from headwater.event_store.subscribing import PAGE, following
 from headwater.event_store.waiting import HeadSignal
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_PAGE = 1_000
 
 
 class MemoryEventStore:
@@ -62,9 +59,7 @@ class MemoryEventStore:
         """See ``Replica.copy``."""
         with self._sequencer:
             self._refuse_if_closed()
-            check_goes_on(events, len(self._log))
-            if any(event.raw_id in self._position_of_id for event in events):
-                raise twice()
+            check_goes_on(events, len(self._log), self._position_of_id)
             for event in events:
                 self._keep(event)
         self._grown.announce()
@@ -81,16 +76,13 @@ class MemoryEventStore:
             chosen = list(reversed(positions) if backwards else positions)[:limit]
             return Slice([self._log[position - 1] for position in chosen], len(self._log))
 
-    async def subscribe(self, query: EventQuery = ALL, *, after: int = 0) -> AsyncIterator[Slice]:
+    def subscribe(self, query: EventQuery = ALL, *, after: int = 0) -> AsyncIterator[Slice]:
         """See ``EventStore.subscribe``."""
-        while True:
-            page = await self.read(query, after=after, limit=_PAGE)
-            reached = page.events[-1].position if len(page.events) == _PAGE else max(page.head, after)
-            if reached > after:
-                after = reached
-                yield Slice(page.events, reached)
-            else:
-                await self._grown.wait(lambda: self._closed or len(self._log) > after)  # noqa: B023  awaited here
+        return following(
+            lambda place: self.read(query, after=place, limit=PAGE),
+            lambda place: self._grown.wait(lambda: self._closed or len(self._log) > place),
+            after,
+        )
 
     async def head(self) -> int:
         """See ``EventStore.head``."""
@@ -131,13 +123,10 @@ class MemoryEventStore:
         return next((Conflict(position) for position in positions), None)
 
     def _store(self, events: Sequence[NewEvent]) -> Appended:
-        now = (self._clock.now() - _EPOCH) // timedelta(microseconds=1)
+        now = microseconds(self._clock.now())
         first = len(self._log) + 1
-        for position, event in enumerate(events, first):
-            raw = event.id.bytes
-            self._keep(
-                RecordedEvent(position, event.type, event.version, event.data, event.tags, event.metadata, raw, now)
-            )
+        for at, new in enumerate(events, first):
+            self._keep(RecordedEvent(at, new.type, new.version, new.data, new.tags, new.metadata, new.id.bytes, now))
         return Appended(first, len(self._log))
 
     def _keep(self, event: RecordedEvent) -> None:
@@ -151,8 +140,8 @@ class MemoryEventStore:
         if not query.items:
             return range(after + 1, len(self._log) + 1)
         candidates = {position for item in query.items for position in self._candidates(item, after)}
-        recorded = (self._log[position - 1] for position in sorted(candidates))
-        return [event.position for event in recorded if query.matches(event.type, event.tags)]
+        found = (self._log[position - 1] for position in sorted(candidates))
+        return [event.position for event in found if query.matches(event.type, event.tags)]
 
     def _candidates(self, item: QueryItem, after: int) -> Iterable[int]:
         if not item.tags:

@@ -20,6 +20,11 @@ from headwater.ids import uuid7, uuid_of
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def microseconds(moment: datetime) -> int:
+    """An aware moment as ``RecordedEvent.recorded_us`` has it."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
 class QueryItem(msgspec.Struct, frozen=True, gc=False):
     """One alternative of a query: any of ``types`` (or any type), and all of ``tags``."""
 

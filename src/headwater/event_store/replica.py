@@ -6,7 +6,7 @@ writes to the log, which is why every copy says where it goes on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Protocol, runtime_checkable
 
 from headwater.errors import DuplicateEventId, InvalidAppend, OtherHistory
@@ -27,8 +27,8 @@ class Replica(Protocol):
         ...
 
 
-def check_goes_on(events: Sequence[RecordedEvent], head: int) -> None:
-    """Refuse events that do not go on from ``head``, have gaps, or repeat an id.
+def check_goes_on(events: Sequence[RecordedEvent], head: int, stored: Container[bytes] = ()) -> None:
+    """Refuse events that do not go on from ``head``, have gaps, or repeat an id, their own or one that is ``stored``.
 
     Raises ``OtherHistory``, ``InvalidAppend``, ``DuplicateEventId``.
     """
@@ -45,7 +45,8 @@ def check_goes_on(events: Sequence[RecordedEvent], head: int) -> None:
     for place, event in enumerate(events, first):
         if event.position != place:
             raise InvalidAppend(f"event {event.position} stands where {place} must", remedy="copy without gaps")
-    if len({event.raw_id for event in events}) < len(events):
+    ids = {event.raw_id for event in events}
+    if len(ids) < len(events) or any(raw_id in stored for raw_id in ids):
         raise twice()
 
 

@@ -38,6 +38,7 @@ from headwater.event_store.protocol import (
     Snapshot,
 )
 from headwater.event_store.replica import check_goes_on, twice
+from headwater.event_store.subscribing import PAGE, following
 from headwater.event_store.waiting import HeadSignal
 
 __all__ = ["EVENT_LOG_SCHEMA", "PostgresEventStore", "open_postgres"]
@@ -45,7 +46,6 @@ __all__ = ["EVENT_LOG_SCHEMA", "PostgresEventStore", "open_postgres"]
 T = TypeVar("T")
 
 EVENT_LOG_SCHEMA = Schema("event_log", 3)
-_PAGE = 1_000
 # PostgreSQL keeps at most some 2,700 bytes in an entry of an index.
 _NAME_BYTES = 2_600
 
@@ -135,17 +135,14 @@ class PostgresEventStore:
         check_reading(query, after, limit)
         return await self._at_home(self._primary.read(query, after, limit, backwards=False))
 
-    async def subscribe(self, query: EventQuery = ALL, *, after: int = 0) -> AsyncIterator[Slice]:
+    def subscribe(self, query: EventQuery = ALL, *, after: int = 0) -> AsyncIterator[Slice]:
         """See ``EventStore.subscribe``."""
         check_reading(query, after, None)
-        while True:
-            page = await self._at_home(self._reader.read(query, after, _PAGE, backwards=False))
-            reached = page.events[-1].position if len(page.events) == _PAGE else max(page.head, after)
-            if reached > after:
-                after = reached
-                yield Slice(page.events, reached)
-            else:
-                await self._log_head.wait(after, until=lambda: self._closed)
+        return following(
+            lambda place: self._at_home(self._reader.read(query, place, PAGE, backwards=False)),
+            lambda place: self._log_head.wait(place, until=lambda: self._closed),
+            after,
+        )
 
     async def head(self) -> int:
         """See ``EventStore.head``. It is the primary's: what a replica has not got yet is behind all the same."""

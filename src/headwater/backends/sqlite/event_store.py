@@ -30,11 +30,11 @@ from headwater.event_store.protocol import (
     Slice,
     Snapshot,
 )
+from headwater.event_store.subscribing import PAGE, following
 from headwater.event_store.waiting import HeadSignal
 
 __all__ = ["EVENT_LOG_SCHEMA", "SqliteEventStore", "open_sqlite"]
 
-_PAGE = 1_000
 _POLL_SECONDS = 0.05
 
 
@@ -115,16 +115,13 @@ class SqliteEventStore:
         self._refuse_if_closed()
         return self._bodies.read(query, after)
 
-    async def subscribe(self, query: EventQuery = ALL, *, after: int = 0) -> AsyncIterator[Slice]:
+    def subscribe(self, query: EventQuery = ALL, *, after: int = 0) -> AsyncIterator[Slice]:
         """See ``EventStore.subscribe``."""
-        while True:
-            page = await self.read(query, after=after, limit=_PAGE)
-            reached = page.events[-1].position if len(page.events) == _PAGE else max(page.head, after)
-            if reached > after:
-                after = reached
-                yield Slice(page.events, reached)
-            else:
-                await self._grown.wait(lambda: self._closed or self._reader.head() > after, poll_seconds=_POLL_SECONDS)  # noqa: B023
+
+        async def grown(place: int) -> None:
+            await self._grown.wait(lambda: self._closed or self._reader.head() > place, poll_seconds=_POLL_SECONDS)
+
+        return following(lambda place: self.read(query, after=place, limit=PAGE), grown, after)
 
     async def head(self) -> int:
         """See ``EventStore.head``."""
