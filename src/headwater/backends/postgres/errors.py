@@ -93,7 +93,7 @@ def _of_connection(error: BaseException, facts: dict[str, Any], *, committing: b
     if committing:
         return OutcomeUnknown(f"the connection to {place} was lost while committing", **facts)
     if isinstance(error, TimeoutError):
-        remedy = "check the network, or give a longer timeout"
+        remedy = "check the network and the server's locks, or give a longer timeout"
         return StoreBusy(f"{place} did not answer in time", remedy=remedy, **facts)
     remedy = "check the URL, the server and the network"
     what = f"the connection to {place} failed: {type(error).__name__}: {_words(error)}"
