@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable, Coroutine
+from math import isfinite
 from typing import Any, Concatenate, ParamSpec
 
 import click
@@ -20,9 +21,19 @@ URL_OPTION = click.option(
     "--url", metavar="URL", envvar="HEADWATER_URL", help="The log.  [default: $HEADWATER_URL, else sqlite:///<app>.db]"
 )
 
+
+class Seconds(click.FloatRange):
+    """A time in seconds. ``nan`` is in every range, and no time."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse what is not finite, too."""
+        found = super().convert(value, param, ctx)
+        return found if isfinite(found) else self.fail(f"{value} is no time in seconds.", param, ctx)
+
+
 PATIENCE_OPTION = click.option(
     "--patience",
-    type=click.FloatRange(min=0),
+    type=Seconds(min=0),
     default=30.0,
     show_default=True,
     metavar="SECONDS",

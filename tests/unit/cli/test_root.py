@@ -51,6 +51,22 @@ def test_a_usage_error_is_a_problem_document_with_json(capsys):
     assert msgspec.json.decode(capsys.readouterr().err)["code"] == "usage-error"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("work", "desk:app", "--lease", "nan"),
+        ("work", "desk:app", "--lease", "inf"),
+        ("work", "desk:app", "--patience", "nan"),
+        ("serve", "desk:app", "--patience", "nan"),
+        ("ask", "desk:app", "find-tasks", "--timeout", "nan"),
+    ],
+)
+def test_what_is_no_time_is_a_usage_error(words, capsys):
+    """A health check with the patience of ``nan`` would never fail."""
+    assert main([*words]) == 2
+    assert "no time in seconds" in capsys.readouterr().err
+
+
 def test_help_imports_nothing_heavy():
     """Asking for help loads neither a driver, nor a server, nor an app."""
     look = "import sys, headwater.cli; headwater.cli.main(['--help']); print(sorted(sys.modules), file=sys.stderr)"

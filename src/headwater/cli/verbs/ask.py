@@ -11,7 +11,7 @@ import msgspec
 from headwater.cli.applications import existing_log, load_app, log_url
 from headwater.cli.fields import FIELD_OPTION, body_of
 from headwater.cli.screen import Screen
-from headwater.cli.verb import READ_STORE_OPTION, URL_OPTION, verb
+from headwater.cli.verb import READ_STORE_OPTION, URL_OPTION, Seconds, verb
 from headwater.cli.watching import watched
 from headwater.plain import is_object
 from headwater.queries.past import as_of_text
@@ -27,9 +27,7 @@ from headwater.read_models import Page
 @READ_STORE_OPTION
 @click.option("--after", type=click.IntRange(min=0), metavar="N", help="Wait only until position N is included.")
 @click.option("--eventual", is_flag=True, help="Answer at once, from whatever the read models hold.")
-@click.option(
-    "--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait at most."
-)
+@click.option("--timeout", type=Seconds(min=0), default=60.0, show_default=True, help="Seconds to wait at most.")
 @click.option("--actor", metavar="WHO", help="Who asks.")
 @click.option("--as-of", metavar="PLACE", help="As it was: at a position, or at a time such as 2012-03-01T00:00Z.")
 @verb
