@@ -99,6 +99,10 @@ def opener_of(url: str, group: str, built_in: Mapping[str, tuple[str, str]], wha
 
     ``what`` names it in ``UnsupportedUrl``, which shows no password.
     """
+    given: Any = url
+    if not isinstance(given, str):
+        remedy = "write it as text, like sqlite:///shop.db"
+        raise UnsupportedUrl(f"a URL is text, not {type(given).__name__}", remedy=remedy)
     scheme, colon, _ = url.partition(":")
     if colon and scheme in built_in:
         module, name = built_in[scheme]

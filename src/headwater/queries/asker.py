@@ -14,7 +14,7 @@ import msgspec
 
 from headwater.clock import Clock
 from headwater.codec import Codec
-from headwater.errors import UnknownMessage
+from headwater.errors import HeadwaterError, UnknownMessage
 from headwater.limits import DEFAULT_LIMITS, Limits, Terms, begin_query, end_query
 from headwater.messages import Cache, Query, ScopeOf, contract_of
 from headwater.queries.asking import Answer, QueryPlan, answer_type_of
@@ -168,16 +168,22 @@ class Asker:
             known = [contract_of(each).name for each in self._plans]
             raise UnknownMessage("query", contract_of(type(query)).name, known=known)
         call = self._calls[type(query)] = _Call(
-            plan, self._rows, self._services, self._fresh.clock, self._limits, self._fresh
+            plan, self._rows, self._services, self._fresh.clock, self._limits, self._codec, self._fresh
         )
         return call
 
 
 async def answered(
-    plan: QueryPlan, query: Query[Any], rows: ReadStore, services: Mapping[Any, Any], clock: Clock, limits: Limits
+    plan: QueryPlan,
+    query: Query[Any],
+    rows: ReadStore,
+    services: Mapping[Any, Any],
+    clock: Clock,
+    limits: Limits,
+    codec: Codec,
 ) -> Any:
     """What the handler answers, from these rows, at the time of that clock: nothing is kept."""
-    return await _Call(plan, rows, services, clock, limits).run(query)
+    return await _Call(plan, rows, services, clock, limits, codec).run(query)
 
 
 def _wish(who: Who, after: int | None = None, max_staleness: float | None = None) -> Wish:
@@ -196,6 +202,7 @@ class _Call:
         services: Mapping[Any, Any],
         clock: Clock,
         limits: Limits,
+        codec: Codec,
         freshness: Freshness | None = None,
     ) -> None:
         own = plan.query.__limits__
@@ -205,6 +212,7 @@ class _Call:
         self._rows = rows
         self._services = services
         self._clock = clock
+        self._codec = codec
         self._fresh = freshness
         self._given: dict[str, Any] = {name: rows.reader(model) for name, model in plan.readers.items()}
         self._given |= {each.name: services[each.annotation] for each in plan.services if not each.wants_now}
@@ -223,7 +231,10 @@ class _Call:
         return (self._plan.name, contract_facts(self.query, self.answer_type), shapes, code)
 
     async def run(self, query: Query[Any]) -> Any:
-        """Call the handler, within the query's limits."""
+        """Call the handler, within the query's limits. Raises ``InvalidMessage`` if it fails on a query that is none.
+
+        Only one made in Python can be that, and to look at each beforehand would take as long as to find its row.
+        """
         given = self._given
         if self._times:
             given = {**given, **dict.fromkeys(self._times, self._clock.now())}
@@ -231,6 +242,10 @@ class _Call:
         try:
             answered = self._plan.function(query, **given)
             return await answered if self._plan.is_async else answered
+        except Exception as error:
+            if not isinstance(error, HeadwaterError):
+                self._codec.validated(query)
+            raise
         finally:
             end_query(before)
 
@@ -238,6 +253,6 @@ class _Call:
         """See ``Question.traced``. The rows stand where they stood before, or further."""
         standing: Standing = {} if self._fresh is None else await self._fresh.look()
         tracer = Tracer(self._rows)
-        call = _Call(self._plan, cast("ReadStore", tracer), self._services, self._clock, self._app_limits)
+        call = _Call(self._plan, cast("ReadStore", tracer), self._services, self._clock, self._app_limits, self._codec)
         value = await call.run(query)
         return value, Basis.of(self.projections, standing, tracer)

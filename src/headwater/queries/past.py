@@ -121,7 +121,9 @@ class Past:
         async with self._rows(needed, position, in_memory=in_memory) as scratch:
             rows = _PastRows(scratch, self._cursor_key)
             try:
-                return await answered(plan, query, cast("ReadStore", rows), self._services, clock, self._limits)
+                return await answered(
+                    plan, query, cast("ReadStore", rows), self._services, clock, self._limits, self._codec
+                )
             except QueryError:
                 if not rows.lacked_sql:
                     raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -104,3 +105,12 @@ async def test_the_clock_gives_the_time_of_recording(tmp_path):
 def test_no_password_is_shown_wherever_it_stands(url, shown):
     """Neither where it ends too early, nor in the address of a replica."""
     assert url_to_show(url) == shown
+
+
+@pytest.mark.parametrize("url", [None, Path("log.db"), 5], ids=repr)
+async def test_a_url_that_is_no_text_is_refused(url):
+    """By a typed error that says how to write it."""
+    with pytest.raises(UnsupportedUrl) as caught:
+        async with open_store(url):
+            pass
+    assert "sqlite:///" in caught.value.remedy

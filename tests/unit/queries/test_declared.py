@@ -55,6 +55,15 @@ class ShopWithOwner(Shop):
     who: Annotated[Owner | None, Join("owner")] = None
 
 
+class ShareOfShops(Query[int]):
+    among: int
+
+
+@answers
+async def share_of_shops(query: ShareOfShops) -> int:
+    return 100 // query.among
+
+
 class Misjoined(Shop):
     who: Annotated[Owner | None, Join("size")] = None
 
@@ -302,3 +311,21 @@ def test_a_declared_query_survives_the_wire():
     """A JSON body and a query made in Python are the same."""
     query = FindShops(state="open", size=Range(ge=1, lt=5), any_size=(1, 2), fields=("code",))
     assert msgspec.json.decode(msgspec.json.encode(query), type=FindShops) == query
+
+
+@pytest.mark.parametrize("query", [ListShops(sort=5), ListShops(page=3)], ids=repr)
+async def test_a_query_made_with_values_of_other_types_is_refused(query):
+    """As one that comes over the wire is."""
+    async with App("shops", ShopOpened, Shops, ListShops).open("memory:") as runtime:
+        with pytest.raises(errors.InvalidMessage) as caught:
+            await runtime.ask(query)
+        with pytest.raises(errors.InvalidMessage):
+            await runtime.ask(query, as_of=0)
+    assert "Expected" in caught.value.errors[0].detail
+
+
+async def test_a_handler_that_fails_on_a_good_query_is_not_excused():
+    """Its own error comes through."""
+    async with App("shops", share_of_shops).open("memory:") as runtime:
+        with pytest.raises(ZeroDivisionError):
+            await runtime.ask(ShareOfShops(among=0))
