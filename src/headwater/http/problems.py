@@ -47,7 +47,8 @@ STATUS_OF: dict[type[errors.HeadwaterError], int] = {
 
 _CLAUSE_END = re.compile(r"[.:](?:\s|$)|\n")
 _TELLABLE = (errors.InvalidAppend, errors.DuplicateEventId)
-_PASSING = (errors.ProjectionBehind, errors.QueryTooSlow, errors.StoreBusy, errors.OutcomeUnknown, errors.StoreClosed)
+_PASSING = (errors.ProjectionBehind, errors.QueryTooSlow, errors.StoreBusy, errors.StoreClosed)
+"""What a request may be sent again for as it was: nothing came of it."""
 _RETRY_AFTER_SECONDS = b"1"
 _OUR_FAULT = 500
 

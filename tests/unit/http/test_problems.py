@@ -62,6 +62,12 @@ def test_what_passes_says_when_to_come_again(error):
     assert (b"retry-after", b"1") in problem_of(error).headers
 
 
+def test_a_command_of_which_nobody_knows_what_came_is_not_asked_for_again():
+    """Without an idempotency key a repeat might do it twice."""
+    problem = problem_of(errors.OutcomeUnknown("the connection was lost"))
+    assert (problem.status, problem.headers) == (503, [])
+
+
 def test_facts_that_json_does_not_know_are_written_as_text():
     """A refusal may carry any value."""
     body = msgspec.json.decode(problem_of(errors.Refused("odd", value=object)).body)
