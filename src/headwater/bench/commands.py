@@ -23,6 +23,7 @@ from headwater.runtime import Runtime
 
 _SECONDS = 0.8
 _ORDERS = 8192
+_ORDERS_OF_ONE = 2048
 _PEER_ORDERS, _PEER_ORDERS_CACHED = 1_000, 200
 WARM_CACHE = 10_000
 
@@ -58,9 +59,9 @@ def _subjects(settings: Settings, template: Path, orders: int) -> Iterator[Case]
     for name, clients, does in ((WARM_256, 256, warm), (WARM_1, 1, warm)):
         measure = partial(_commands, template, place, seconds, clients, clients, WARM_CACHE)
         yield Case(name=name, kind="headwater", unit="command/s", does=does, measure=measure)
-    for name, clients, does in ((COLD_256, 256, cold), (COLD_1, 1, cold)):
-        measure = partial(_commands, template, place, seconds, clients, orders, 0)
-        yield Case(name=name, kind="headwater", unit="command/s", does=does, measure=measure)
+    for name, clients, number in ((COLD_256, 256, orders), (COLD_1, 1, settings.count(_ORDERS_OF_ONE))):
+        measure = partial(_commands, template, place, seconds, clients, number, 0)
+        yield Case(name=name, kind="headwater", unit="command/s", does=cold, measure=measure)
     yield Case(
         name=NO_LOAD_256,
         kind="headwater",

@@ -128,9 +128,7 @@ class GroupCommit(Generic[W]):
 
     def served_here(self, works: Sequence[W], size: int) -> Sequence[object] | None:
         """The outcomes, if the requests can be served on this thread at once, with none in the queue before them."""
-        if self.serve_here is None or not self._queue.empty():
-            return None
-        return self.serve_here(works, size)
+        return self.serve_here(works, size) if self.serve_here is not None and self._queue.empty() else None
 
     def enqueue(self, gathered: list[Pending[W]]) -> bool:
         """Pass one turn's requests to the writer; ``False`` if it was already told to end."""
@@ -264,8 +262,10 @@ class Desk(Generic[W]):
         gathered, self._gathered = self._gathered, []
         if not gathered:
             return
+        outcomes = None
         try:
-            outcomes = self._owner.served_here([pending[0] for pending in gathered], sum([p[3] for p in gathered]))
+            if self._owner.serve_here is not None:
+                outcomes = self._owner.served_here([pending[0] for pending in gathered], sum([p[3] for p in gathered]))
         except BaseException:  # a signal's handler raised in the middle of it: nobody knows how far it came
             self.settle(gathered, [OutcomeUnknown("the append was interrupted") for _ in gathered])
             raise

@@ -122,7 +122,7 @@ class Writer:
             made = await self._commit(lane, requests)
         except Exception as error:  # noqa: BLE001  every waiting caller is told
             return [self._told(error) for _ in requests]
-        self._announce(max(map(_reaches, made)))
+        self._announce(_reached(made))
         return made
 
     async def _commit(self, lane: _Lane, requests: Sequence[Append]) -> Sequence[object]:
@@ -164,15 +164,21 @@ class _Lane:
         self.connection: Connection | None = None
 
 
-def _reaches(outcome: object) -> int:
-    """Up to which position the outcome says that the log is filled."""
-    if isinstance(outcome, Appended):
-        return outcome.last
-    return outcome.position if isinstance(outcome, Conflict) else 0
+def _reached(made: Sequence[object]) -> int:
+    """Up to which position the outcomes of a batch say that the log is filled."""
+    last = made[-1]
+    if isinstance(last, Appended) and not last.replayed:  # after it nothing stood when it was stored
+        return last.last
+    reached = [outcome.last for outcome in made if isinstance(outcome, Appended)]
+    return max(reached + [outcome.position for outcome in made if isinstance(outcome, Conflict)], default=0)
 
 
 def _parts(batch: list[Pending[Append]]) -> Iterator[list[Pending[Append]]]:
     """Runs of requests of bounded number and size, at least one in each."""
+    if sum([pending[3] for pending in batch]) <= _BYTES_PER_PART:
+        for start in range(0, len(batch), _REQUESTS_PER_PART):
+            yield batch[start : start + _REQUESTS_PER_PART]
+        return
     start = size = 0
     for place, pending in enumerate(batch):
         if place > start and (place - start == _REQUESTS_PER_PART or size + pending[3] > _BYTES_PER_PART):
