@@ -56,18 +56,27 @@ async def test_opening_on_a_full_disk():
                 pass
 
 
-@pytest.mark.parametrize("exists", [True, False])
-async def test_opening_on_a_read_only_disk(exists):
-    """Neither an existing log nor a new one can be opened for writing, and the error says what to do."""
+async def test_a_log_on_a_read_only_disk_can_be_read_only():
+    """An append is refused with what to do, and nothing is lost."""
     with small_disk(2_000) as directory:
-        if exists:
-            async with open_store(sqlite_url(directory)) as store:
-                await store.append([NewEvent("A", b"")])
+        async with open_store(sqlite_url(directory)) as store:
+            await store.append([NewEvent("A", b"")])
+        make_read_only(directory)
+        async with open_store(sqlite_url(directory)) as store:
+            with pytest.raises(StoreReadOnly) as refusal:
+                await store.append([NewEvent("B", b"")])
+            assert [event.type for event in (await store.read()).events] == ["A"]
+    assert "writable" in refusal.value.remedy
+
+
+async def test_a_new_log_is_not_begun_on_a_read_only_disk():
+    """Opening it says what to do."""
+    with small_disk(2_000) as directory:
         make_read_only(directory)
         with pytest.raises(StoreReadOnly) as refusal:
             async with open_store(sqlite_url(directory)):
                 pass
-        assert "writable" in refusal.value.remedy
+    assert "writable" in refusal.value.remedy
 
 
 async def test_a_disk_that_fails_while_appending():
