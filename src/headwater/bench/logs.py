@@ -59,16 +59,9 @@ def copied(template: Path, parent: Path) -> Iterator[Path]:
     with fresh(parent) as directory:
         shutil.copytree(template, directory, dirs_exist_ok=True)
         for path in directory.iterdir():
-            _flush(path)
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
         yield directory
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _event(order: str) -> NewEvent:

@@ -100,10 +100,7 @@ class Decision(msgspec.Struct, gc=False):
             return False
         self.events = events
         encode, terms = station.codec.encode_event, self.terms
-        if len(events) == 1:
-            new = [encode(events[0], terms.metadata, terms.tags)]
-        else:
-            new = [encode(event, terms.metadata, terms.tags) for event in events]
+        new = [encode(event, terms.metadata, terms.tags) for event in events]
         query = boundary.query
         if terms.key_query is not None:
             query = terms.key_query if query is None else query | terms.key_query

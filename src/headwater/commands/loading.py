@@ -78,14 +78,10 @@ class Loader:
         boundary.position = found.head
 
     def _taken_at_once(self, boundary: Boundary) -> bool:
-        if self._read_bodies is None or boundary.query is None:
-            return False
-        found = self._read_bodies(boundary.query, boundary.position)
-        if found is None:
-            return False
-        self._fold_bodies(boundary, found)
-        boundary.position = found.head
-        return True
+        found = self.bodies(boundary)
+        if found is not None:
+            self.take(boundary, found)
+        return found is not None
 
     async def _fold_page_by_page(self, boundary: Boundary, query: EventQuery) -> None:
         after = boundary.position
