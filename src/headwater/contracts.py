@@ -1,9 +1,9 @@
 """The contract lock: what messages looked like when they were frozen, and which changes since then break something.
 
-Reads: schemas.py, schema_changes.py, catalogue.py. Read next: cli/verbs/contracts.py.
+Reads: schemas.py, schema_changes.py, catalogue.py, queries/asking.py. Read next: cli/verbs/contracts.py.
 
-What counts: every event that may lie in a log must still be readable and be found by its tags, and every command and
-query that a caller may send must still be accepted.
+What counts: every event that may lie in a log must still be readable and be found by its tags, every command and query
+that a caller may send must still be accepted, and who reads the answer to a query must still find what was agreed.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from typing import Any, cast
 
 import msgspec
 
+from headwater.annotations import UNRESOLVED
 from headwater.catalogue import Catalogue
 from headwater.errors import ContractChanged, ContractError, UnknownMessage
 from headwater.messages import Message, contract_of
 from headwater.plain import Json
+from headwater.queries.asking import answer_type_of
 from headwater.schema_changes import Difference, Schemas, cleaned, differences
 from headwater.schemas import schemas_of
 from headwater.tags import tag_fields
@@ -26,7 +28,10 @@ _REF = "#/types/{name}"
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One difference from the lock: which message, where in it, what kind, why it matters, and what to do."""
+    """One difference from the lock: which message, where in it, what kind, why it matters, and what to do.
+
+    ``answer`` tells that it lies in what the query is answered, and not in the query.
+    """
 
     message: str
     pointer: str
@@ -34,14 +39,15 @@ class Change(msgspec.Struct, frozen=True):
     breaking: bool
     reason: str
     remedy: str = ""
+    answer: bool = False
 
     def __str__(self) -> str:
-        place = f"{self.message}{self.pointer and ' '}{self.pointer}"
+        place = f"{self.message}{' (answer)' if self.answer else ''}{self.pointer and ' '}{self.pointer}"
         return f"{place}: {self.reason}{self.remedy and '; '}{self.remedy}"
 
 
-class LockedMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """One message in the lock file."""
+class LockedMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One message in the lock file. The ``answer`` to a query is a schema; locks of earlier releases have none."""
 
     kind: str
     version: int
@@ -49,14 +55,19 @@ class LockedMessage(msgspec.Struct, frozen=True, kw_only=True):
     tags: list[str]
     fields: dict[str, Json]
     required: list[str]
+    answer: Json | None = None
 
 
 class Lock(msgspec.Struct, frozen=True, kw_only=True):
-    """The lock file: messages by name, and the named types their fields refer to."""
+    """The lock file: messages by name, and the named types their fields refer to.
+
+    Those of answers stand apart: what is sent may have more that is always there than what is accepted of one type.
+    """
 
     format: int
     messages: dict[str, LockedMessage]
     types: Json
+    answer_types: Json = {}
 
 
 def freeze(catalogue: Catalogue) -> bytes:
@@ -67,6 +78,9 @@ def freeze(catalogue: Catalogue) -> bytes:
 
 def check(catalogue: Catalogue, lock: bytes) -> tuple[Change, ...]:
     """Every change since the lock file was written, compatible ones too, by message.
+
+    Of a query whose answer is not in the lock, because an earlier release wrote it, that is told, and its answer is not
+    compared.
 
     Raises ``ContractError`` for a file that is no lock file.
     """
@@ -120,16 +134,34 @@ def _lock_of(catalogue: Catalogue) -> Lock:
     kinds = {cls: kind for kind, messages in groups for cls in messages.values()}
     found, named = schemas_of(kinds, ref_template=_REF)
     own = {schema["$ref"].rpartition("/")[2] for schema in found}
+    answers, answer_types = _answers_of(catalogue)
     messages = {
-        contract_of(cls).name: _locked(cls, kind, named[schema["$ref"].rpartition("/")[2]])
+        contract_of(cls).name: _locked(cls, kind, named[schema["$ref"].rpartition("/")[2]], answers.get(cls))
         for (cls, kind), schema in zip(kinds.items(), found, strict=True)
     }
     referred = {name for name in own if f'"{_REF.format(name=name)}"'.encode() in msgspec.json.encode(named)}
     types = {name: cleaned(schema) for name, schema in named.items() if name not in own or name in referred}
-    return Lock(format=_FORMAT, messages=messages, types=types)
+    return Lock(format=_FORMAT, messages=messages, types=types, answer_types=answer_types)
 
 
-def _locked(cls: type[Message], kind: str, schema: Json) -> LockedMessage:
+def _answers_of(catalogue: Catalogue) -> tuple[dict[type[Message], Json], Json]:
+    """The schema of each query's answer, and the named types that these refer to."""
+    kinds = {cls: _with_form(answer_type_of(cls)) for cls in catalogue.queries.values()}
+    found, named = schemas_of(kinds.values(), ref_template=_REF, sent=True)
+    answers: Iterator[Json] = map(cleaned, found)
+    return dict(zip(kinds, answers, strict=True)), {name: cleaned(schema) for name, schema in named.items()}
+
+
+def _with_form(kind: Any) -> Any:
+    """The type of an answer; ``Any`` for one without a JSON form, which is answered within the process only."""
+    try:
+        schemas_of([kind], ref_template=_REF)
+    except (*UNRESOLVED, NotImplementedError):
+        return Any
+    return kind
+
+
+def _locked(cls: type[Message], kind: str, schema: Json, answer: Json | None) -> LockedMessage:
     own, clean = contract_of(cls), cleaned(schema)
     return LockedMessage(
         kind=kind,
@@ -138,6 +170,7 @@ def _locked(cls: type[Message], kind: str, schema: Json) -> LockedMessage:
         tags=sorted({field.tag for field in tag_fields(cls)}),
         fields=clean["properties"],
         required=sorted(clean.get("required", ())),
+        answer=answer,
     )
 
 
@@ -165,6 +198,20 @@ def _message(catalogue: Catalogue, before: Lock, after: Lock, name: str) -> Iter
         for difference in _between(before, after, old, new):
             if difference.kind != "tag-changed":
                 yield _of_request(name, old.kind, difference)
+    if new.answer is not None:
+        yield from _answer(before, after, name, new.answer)
+
+
+def _answer(before: Lock, after: Lock, name: str, answer: Json) -> Iterator[Change]:
+    """The changes of what a query is answered: there, what is sent now has to fit what was agreed."""
+    old = before.messages[name].answer
+    if old is None:
+        reason = "is not in the lock file, which an earlier release wrote, so that its changes are not seen"
+        yield Change(name, "", "answer-unknown", breaking=False, reason=reason, remedy="freeze again", answer=True)
+        return
+    for difference in differences(Schemas(before.answer_types, after.answer_types), old, answer):
+        if difference.kind != "tag-changed":
+            yield _of_answer(name, difference)
 
 
 def _name_today(catalogue: Catalogue, lock: Lock, name: str) -> str | None:
@@ -240,6 +287,16 @@ def _of_request(name: str, kind: str, difference: Difference) -> Change:
     }.get(difference.kind, f"accept what was accepted, or make a new {kind} beside this one")
     reason = f"{difference.words}, and callers send what was agreed"
     return Change(name, difference.pointer, difference.kind, breaking=True, reason=reason, remedy=remedy)
+
+
+def _of_answer(name: str, difference: Difference) -> Change:
+    where, kind, words = difference.pointer, difference.kind, difference.words
+    if not difference.wider:
+        return Change(name, where, kind, breaking=False, reason=words, answer=True)
+    reason = f"{words}, and who reads the answer counts on what was agreed"
+    remedy = "keep the field" if kind == "field-removed" else "answer what was agreed"
+    remedy += ", or make a new query beside this one"
+    return Change(name, where, kind, breaking=True, reason=reason, remedy=remedy, answer=True)
 
 
 def _between(before: Lock, after: Lock, old: LockedMessage, new: LockedMessage) -> tuple[Difference, ...]:

@@ -40,14 +40,19 @@ def foreign_faults(cls: Any, value: Any) -> Iterator[tuple[tuple[str | int, ...]
             yield from ((fault["loc"], fault["msg"]) for fault in model_error.errors())
 
 
-def foreign_schema(cls: type, ref_template: str) -> dict[str, Any]:
-    """The JSON Schema of a model; what it defines further is named ``Model.Part`` and stands under ``$defs``."""
+def foreign_schema(cls: type, ref_template: str, *, sent: bool = False) -> dict[str, Any]:
+    """The JSON Schema of a model, as it is accepted or as it is sent.
+
+    What it defines further is named ``Model.Part`` and stands under ``$defs``.
+    """
     if not is_pydantic(cls):
         msg = f"{cls.__name__} has no JSON form"
         raise NotImplementedError(msg)
     model: Any = cls
     prefixed = ref_template.replace("{name}", f"{cls.__name__}.{{model}}")
-    schema: dict[str, Any] = model.model_json_schema(ref_template=prefixed)
+    schema: dict[str, Any] = model.model_json_schema(
+        ref_template=prefixed, mode="serialization" if sent else "validation"
+    )
     if "$defs" in schema:
         schema["$defs"] = {f"{cls.__name__}.{name}": part for name, part in schema["$defs"].items()}
     return schema

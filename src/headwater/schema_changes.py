@@ -1,4 +1,4 @@
-"""How two JSON Schemas of one type differ, as seen by data that fitted the older one.
+"""How two JSON Schemas of one type differ: what fitted and may not fit now, and what fits now and did not.
 
 Reads: plain.py. Read next: contracts.py, which says what a difference means for a message.
 """
@@ -6,6 +6,7 @@ Reads: plain.py. Read next: contracts.py, which says what a difference means for
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
@@ -24,13 +25,14 @@ _SHOWN = ("type", "format", "enum")
 class Difference(msgspec.Struct, frozen=True):
     """One difference: where in the data (``*`` stands for every element), its kind, and what it is in words.
 
-    ``narrower`` means that data which fitted before may not fit now.
+    ``narrower`` means that data which fitted before may not fit now, ``wider`` that what fits now may not have fitted.
     """
 
     pointer: str
     kind: str
     words: str
-    narrower: bool
+    narrower: bool = False
+    wider: bool = False
 
 
 class Schemas(msgspec.Struct, frozen=True):
@@ -66,16 +68,16 @@ class _Comparison:
             elif _NOTHING not in old:
                 yield _wider(path, "may be anything")
             return
-        met: list[int] = []
-        for option in old:
-            like = self._like(option, old, new)
+        likes = [self._like(option, old, new) for option in old]
+        more = [option for index, option in enumerate(new) if index not in likes]
+        for option, like in zip(old, likes, strict=True):
             if like is None:
-                yield _narrower(path, "type-changed", f"was {_shown(option)} and is {_all_shown(new)}")
+                words = f"was {_shown(option)} and is {_all_shown(new)}"
+                yield Difference(pointer(*path), "type-changed", words, narrower=True, wider=bool(more))
             else:
-                met.append(like)
                 yield from self._same_type(self._old(option), self._new(new[like]), path)
-        for index, option in enumerate(new):
-            if index not in met and len(met) == len(old):
+        if None not in likes:
+            for option in more:
                 yield _wider(path, f"may also be {_shown(self._new(option))}")
 
     def _like(self, option: Json, old: list[Json], new: list[Json]) -> int | None:
@@ -110,17 +112,20 @@ class _Comparison:
                 yield from self.alternatives(before, after, (*path, "*"))
         if _part(old, _REST) is not False and _part(new, _REST) is False:
             yield _narrower(path, "narrowed", "refuses unknown fields, which it ignored")
-        places = zip(old.get("prefixItems", ()), new.get("prefixItems", ()), strict=False)
+        rest = _part(old, "items"), _part(new, "items")
+        places = zip_longest(old.get("prefixItems", ()), new.get("prefixItems", ()))
         for index, (before, after) in enumerate(places):
-            yield from self.alternatives(before, after, (*path, str(index)))
+            pair = rest[0] if before is None else before, rest[1] if after is None else after
+            if False not in pair:
+                yield from self.alternatives(*pair, (*path, str(index)))
 
     def _members(self, old: Json, new: Json, path: tuple[str, ...]) -> Iterator[Difference]:
         before, after = old.get("properties", _NOTHING), new.get("properties", _NOTHING)
         was_needed, is_needed = set(old.get("required", ())), set(new.get("required", ()))
         for name in before:
             inner = (*path, name)
-            if name not in after:
-                yield _narrower(inner, "field-removed", "was removed")
+            if name not in after:  # wider even if it was optional: who found it there finds nothing now
+                yield Difference(pointer(*inner), "field-removed", "was removed", narrower=True, wider=True)
                 continue
             yield from _tags(before[name], after[name], inner)
             yield from self.alternatives(_untagged(before[name]), _untagged(after[name]), inner)
@@ -128,11 +133,13 @@ class _Comparison:
                 yield _narrower(inner, "field-required", "was optional and is required")
             elif name in was_needed - is_needed:
                 yield _wider(inner, "is no longer required")
+        was_closed = _part(old, _REST) is False
         for name in after:
             if name not in before and name in is_needed:
-                yield _narrower((*path, name), "field-required", "is new and required")
+                words = "is new and required"
+                yield Difference(pointer(*path, name), "field-required", words, narrower=True, wider=was_closed)
             elif name not in before:
-                yield Difference(pointer(*path, name), "field-added", "is new and optional", narrower=False)
+                yield Difference(pointer(*path, name), "field-added", "is new and optional", wider=was_closed)
 
 
 def _followed(schema: Json, named: Mapping[str, Any]) -> Json:
@@ -200,7 +207,8 @@ def _bounds(old: Json, new: Json, path: tuple[str, ...]) -> Iterator[Difference]
     for word in _EXACT:
         before, after = old.get(word), new.get(word)
         if before != after and after is not None:
-            yield _narrower(path, "narrowed", f"{word} is {after!r}, was {before!r}")
+            words = f"{word} is {after!r}, was {before!r}"
+            yield Difference(pointer(*path), "narrowed", words, narrower=True, wider=before is not None)
         elif before != after:
             yield _wider(path, f"{word} is no longer {before!r}")
 
@@ -233,7 +241,7 @@ def _tags(old: Json, new: Json, path: tuple[str, ...]) -> Iterator[Difference]:
     if before != after:
         words = f"had the tag {before!r} and has {after!r}" if before and after else ""
         words = words or (f"lost its tag {before!r}" if before else f"got the tag {after!r}")
-        yield Difference(pointer(*path), "tag-changed", words, narrower=False)
+        yield Difference(pointer(*path), "tag-changed", words)
 
 
 def _untagged(schema: Json) -> Json:
@@ -256,7 +264,7 @@ def _narrower(path: tuple[str, ...], kind: str, words: str) -> Difference:
 
 
 def _wider(path: tuple[str, ...], words: str) -> Difference:
-    return Difference(pointer(*path), "widened", words, narrower=False)
+    return Difference(pointer(*path), "widened", words, wider=True)
 
 
 def cleaned(schema: Any) -> Any:

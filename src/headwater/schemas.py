@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, time
-from typing import Any
+from typing import Any, get_args, is_typeddict
 
 import msgspec
 from msgspec import inspect as shape
@@ -57,19 +57,25 @@ def components(catalogue: Catalogue, ref_template: str = "#/components/schemas/{
     return dict(sorted(schemas_of(messages, ref_template=ref_template)[1].items()))
 
 
-def schemas_of(types: Iterable[Any], *, ref_template: str) -> tuple[list[Json], Json]:
-    """A schema per type, in order (a reference where it has a name), and the named ones, computed together."""
+def schemas_of(types: Iterable[Any], *, ref_template: str, sent: bool = False) -> tuple[list[Json], Json]:
+    """A schema per type, in order (a reference where it has a name), and the named ones, computed together.
+
+    ``sent`` describes what is encoded, not what is accepted: there, a field with a default is always present.
+    Raises ``TypeError`` or ``NotImplementedError`` for a type without a JSON form.
+    """
     wanted = list(types)
     reached = list(_reached(wanted))
 
     def hook(cls: type) -> Json:
-        return foreign_schema(cls, ref_template)
+        return foreign_schema(cls, ref_template, sent=sent)
 
     found, named = msgspec.json.schema_components([*wanted, *reached], schema_hook=hook, ref_template=ref_template)
     for cls, schema in zip(reached, found[len(wanted) :], strict=True):
         own = named[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
         _mark_tags(cls, own)
         _mark_moments(cls, own)
+        if sent and "properties" in own:
+            own["required"] = sorted({*own.get("required", ()), *_always_sent(cls)})
     for schema in list(named.values()):
         named.update(_lifted(schema))
     return list(found[: len(wanted)]), named
@@ -110,6 +116,18 @@ def _mark_moment(hint: Any, schema: Json) -> None:
         inner = elements(hint)[-1:] if is_mapping(hint) else elements(hint)
         for element, part in zip(inner, filter(is_object, parts), strict=False):
             _mark_moment(element, part)
+
+
+def _always_sent(cls: Any) -> Iterator[str]:
+    """The fields that are there in every encoded value, by their names in JSON."""
+    found = class_of(cls)
+    if is_typeddict(found):
+        return  # its schema says already which keys may be missing
+    settings = getattr(found, "__struct_config__", None)
+    for field, (_, hint) in zip(_fields(cls), members(cls), strict=True):
+        may_be_omitted = settings is not None and settings.omit_defaults and not field.required
+        if not may_be_omitted and msgspec.UnsetType not in get_args(peel(hint)[1]):
+            yield field.encode_name
 
 
 def _fields(cls: Any) -> tuple[Any, ...]:

@@ -216,6 +216,12 @@ def test_change_of_a_type_is_judged_by_what_fitted_before(before, after, expecte
     assert (found.kind, found.breaking, found.pointer.split("/")[1]) == (expected, expected != "widened", "x")
 
 
+def test_places_of_a_tuple_are_held_against_the_elements_of_a_list():
+    """Each place breaks where its type is another one."""
+    one, two = (made("It", [("x", hint)]) for hint in (tuple[int, str], list[str]))
+    assert [found.pointer for found in changes([one], [two]) if found.breaking] == ["/x/0"]
+
+
 def test_change_deep_inside_is_found_where_it_is():
     """References are followed; elements are told with a star."""
     inner = [msgspec.defstruct("Line", fields) for fields in ([("sku", str)], [("sku", Sku), ("price", int)])]

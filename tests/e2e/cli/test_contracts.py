@@ -8,16 +8,16 @@ import pytest
 
 @pytest.fixture
 def change(project):
-    """Change the text of the project's task module, as a developer would between two runs."""
+    """Change the text of a module of the project, as a developer would between two runs."""
 
-    def rewrite(before, after):
-        module = project / "task.py"
+    def rewrite(before, after, module="task.py"):
+        module = project / module
         text = module.read_text()
         assert before in text
         module.write_text(text.replace(before, after))
         for name in ("app", "task", "tasks"):
             sys.modules.pop(name, None)
-        for cached in project.glob("__pycache__/task.*"):
+        for cached in project.glob("__pycache__/task*"):
             cached.unlink()
 
     return rewrite
@@ -62,6 +62,16 @@ def test_a_compatible_change_passes_and_is_told(headwater, change):
     assert (checked.code, checked.json["compatible"]) == (0, True)
     assert [each["message"] for each in checked.json["changes"]] == ["AddTask"]
     assert len(headwater("contracts", "freeze", "app:app", "--json").json["changes"]) == 1
+
+
+def test_a_change_of_an_answer_fails_with_its_reason(headwater, change):
+    """A row that lost a field breaks whoever reads it, though no command and no event has changed."""
+    headwater("contracts", "freeze", "app:app")
+    change("    title: str\n", "", "tasks.py")
+    checked = headwater("contracts", "check", "app:app")
+    assert checked.code == 1
+    assert "BREAKS  FindTasks (answer) /items/*/title: was removed" in checked.out
+    assert "BREAKS  GetTask (answer) /title: was removed" in checked.out
 
 
 def test_a_missing_lock_comes_with_the_line_that_writes_it(headwater):
