@@ -33,7 +33,7 @@ class Boundary:
         """Events folded since the last snapshot."""
         self.users = 0
         self._busy = False
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[asyncio.Future[None]] | None = None  # an empty one is larger than all else of a boundary
 
     def forget(self) -> None:
         """Drop the baseline: the next command loads afresh."""
@@ -58,6 +58,8 @@ class Boundary:
             self._busy = True
             return None
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._waiting is None:
+            self._waiting = deque()
         self._waiting.append(turn)
         return turn
 

@@ -19,8 +19,8 @@ from headwater.event_store.bodies import Bodies, BodyReader
 from headwater.event_store.protocol import EventQuery, EventStore, RecordedEvent, Snapshot
 from headwater.messages import Event
 
-_Step: TypeAlias = "tuple[Callable[[bytes], Any] | None, Callable[[Any, Any], None] | None]"
-"""What decodes a body, and what folds the event; without the first, only the codec's long way decodes it."""
+_Step: TypeAlias = "tuple[Callable[[bytes], Any], Callable[[Any, Any], None]]"
+"""What decodes a body, and what folds the event."""
 
 _PAGE = 4096
 _log = logging.getLogger("headwater.commands")
@@ -44,7 +44,7 @@ class Loader:
         self._read_bodies = store.read_bodies if isinstance(store, BodyReader) and not self._enveloped else None
         self.reads_at_once = self._read_bodies is not None and not self._every
         """Whether most loads need no waiting."""
-        self._steps: dict[tuple[int, int], _Step] = {}
+        self._steps: dict[int, _Step] = {}
 
     async def load(self, boundary: Boundary) -> None:
         """Fold what was appended since the boundary's baseline. Raises ``EvolutionError`` and ``StoreError``."""
@@ -112,35 +112,39 @@ class Loader:
     def _fold_bodies(self, boundary: Boundary, found: Bodies) -> None:
         """Decode and fold in one tight loop: a cold command spends most of its time here."""
         state, steps = boundary.state, self._steps
-        position, kind, version, data = boundary.version, 0, 0, b""
-        decode, method, met = None, None, (0, 0)
+        position, met, data = boundary.version, -1, b""
+        step: _Step = bytes, _ignored
+        decode, fold = step
         try:
-            for position, kind, version, data in found.rows:
-                if kind != met[0] or version != met[1]:  # most events of a state are of the type before
-                    met = kind, version
-                    decode, method = steps.get(met) or self._step(found.types[kind], kind, version)
-                if decode is None:
-                    event = self._codec.decode(_bare(position, found.types[kind], version, data))
-                    fold = self._methods.get(type(event))
-                else:
-                    event, fold = decode(data), method
-                if fold is not None:
-                    fold(state, event)
-        except MessageError:
-            boundary.forget()
-            raise
+            for position, form, data in found.rows:  # noqa: B007  what comes after the loop says it
+                if form != met:  # most events of a state are of the form before
+                    decode, fold = steps.get(form) or self._step(found, form)
+                    met = form
+                fold(state, decode(data))
         except Exception as error:
             boundary.forget()
-            if isinstance(error, msgspec.MsgspecError | UnicodeError | RecursionError):
-                self._codec.decode(_bare(position, found.types[kind], version, data))  # says what is wrong with it
+            if isinstance(error, MessageError | msgspec.MsgspecError | UnicodeError | RecursionError):
+                self._codec.decode(_bare(position, *found.form(met), data))  # says what is wrong with it, and where
+            if isinstance(error, MessageError):
+                raise
             raise self._unfoldable(error, position) from error
         boundary.version = position
         boundary.folded += len(found.rows)
 
-    def _step(self, name: str, kind: int, version: int) -> _Step:
+    def _step(self, found: Bodies, form: int) -> _Step:
+        name, version = found.form(form)
         known = self._codec.event_decoder(name, version)
-        step = self._steps[kind, version] = (None, None) if known is None else (known[1], self._methods.get(known[0]))
+        if known is None:
+            step: _Step = (lambda data: self._codec.decode(_bare(0, name, version, data))), self._fold_any
+        else:
+            step = known[1], self._methods.get(known[0], _ignored)
+        self._steps[form] = step
         return step
+
+    def _fold_any(self, state: Any, event: Event) -> None:
+        method = self._methods.get(type(event))
+        if method is not None:
+            method(state, event)
 
     def _fold(self, boundary: Boundary, events: Sequence[RecordedEvent]) -> None:
         """The same with whole events."""
@@ -196,6 +200,10 @@ class Loader:
 
     def _snapshot_key(self, boundary: Boundary) -> str:
         return f"{self._cls.__name__}:{msgspec.json.encode(boundary.query).decode()}"
+
+
+def _ignored(_state: Any, _event: Any) -> None:
+    """An event that the aggregate does not evolve by."""
 
 
 def _bare(position: int, name: str, version: int, data: bytes) -> RecordedEvent:

@@ -14,16 +14,23 @@ import msgspec
 
 from headwater.event_store.protocol import EventQuery
 
+VERSION_BITS = 32
+
 
 class Bodies(msgspec.Struct, frozen=True):
-    """Matching events in order, as position, type, version and data, and the log's head in the same snapshot.
+    """Matching events in order, as position, form and data, and a head: all that match up to there are among them.
 
-    A type is a number here; ``types`` has its name. Numbers keep their names as long as the store is open.
+    Type and version are one number here, the form: ``type << 32 | version``; ``types`` has the names of the types.
+    Numbers keep their names as long as the store is open.
     """
 
-    rows: Sequence[tuple[int, int, int, bytes]]
+    rows: Sequence[tuple[int, int, bytes]]
     types: Mapping[int, str]
     head: int
+
+    def form(self, form: int) -> tuple[str, int]:
+        """The name of a type, and a version."""
+        return self.types[form >> VERSION_BITS], form & ((1 << VERSION_BITS) - 1)
 
 
 @runtime_checkable

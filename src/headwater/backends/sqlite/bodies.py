@@ -19,11 +19,11 @@ from headwater.backends.sqlite.driver import Row, Value
 from headwater.backends.sqlite.lanes import INLINE_ROWS, Lane, Lanes, Types
 from headwater.backends.sqlite.plans import bodies_plan, without_head
 from headwater.backends.sqlite.statements import statement
-from headwater.event_store.bodies import Bodies
+from headwater.event_store.bodies import VERSION_BITS, Bodies
 from headwater.event_store.protocol import EventQuery
 
-ReadAtWriter: TypeAlias = "Callable[[str, Sequence[Value]], list[Row] | None]"
-"""Rows of a statement, or ``None`` if the writing connection has nothing to spare: see ``Writer.read``."""
+ReadAtWriter: TypeAlias = "Callable[[str, Sequence[Value]], tuple[int, list[Row]] | None]"
+"""A head that was reached, and rows; ``None`` if the writing connection has nothing to spare: see ``Writer.read``."""
 
 _PLANS_KEPT = 256
 
@@ -45,11 +45,12 @@ class BodyLane:
         if plan is not None:
             values = [after, INLINE_ROWS + 1, *query.items[0].tags, *plan.values]
             try:
-                found = self._read_at_writer(plan.with_head, values)
+                found = self._read_at_writer(plan.alone, values)
             except apsw.InterruptError:
                 return None
             if found is not None:
-                return self._with_head(found)
+                head, rows = found
+                return self._found(max(head, rows[-1][0]) if rows else head, rows)
         loop = asyncio.get_running_loop()
         turn = self._turns.get(loop) or self._begin_turn(loop)
         turn.reads += 1
@@ -107,7 +108,7 @@ class BodyLane:
         pin = lane.connection.execute(statement("read_head"))
         sql, values = bodies_plan(query, self._types.of(query, lane), after, INLINE_ROWS + 1)
         rows = lane.execute(sql, values).fetchall()
-        if any(type_id not in self._types.names for _, type_id, _, _ in rows[1:]):
+        if any(form >> VERSION_BITS not in self._types.names for _, form, _ in rows[1:]):
             self._types.learn(lane)
         pin.close()
         if len(query.items) == 1 and query.items[0].types and self._types.knows(query):

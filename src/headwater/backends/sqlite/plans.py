@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
+from headwater.event_store.bodies import VERSION_BITS
 from headwater.event_store.protocol import EventQuery, QueryItem
 
-_BODY = "e.position, e.type, e.version, e.data"
+_BODY = f"e.position, e.type << {VERSION_BITS} | e.version, e.data"
 _EVENT = "e.position, e.type, e.version, e.data, e.tags, e.metadata, e.event_id, e.recorded_us"
-_HEAD = "SELECT coalesce(max(position), 0), 0, 0, NULL FROM events"
+_HEAD = "SELECT coalesce(max(position), 0), 0, NULL FROM events"
 _NO_LIMIT = -1
 _NO_TYPE = -1
 _TERMS_PER_UNION = 100
@@ -42,14 +43,14 @@ def plan(
 
 
 def bodies_plan(query: EventQuery, type_ids: Mapping[str, int], after: int, limit: int) -> tuple[str, list[int | str]]:
-    """The same for position, type, version and data alone. The first row is the log's head, without data."""
+    """The same for position, form and data alone: see ``Bodies``. The first row is the log's head, without data."""
     values: list[int | str] = [after, limit]
     return _bodies(_bind(query.items, type_ids, values)), values
 
 
 def without_head(bodies: str) -> str:
     """The statement of ``bodies_plan`` for who knows the head of its snapshot: the same rows but the first."""
-    return bodies.removeprefix(f"{_HEAD} UNION ALL ")
+    return bodies.removeprefix(f"{_HEAD} UNION ALL SELECT * FROM (").removesuffix(")")  # noqa: S608
 
 
 def probe(items: Sequence[QueryItem], type_ids: Mapping[str, int], after: int) -> tuple[str, list[int | str]]:

@@ -77,17 +77,19 @@ class Writer:
         if file.commits == "auto":
             commits.serve_here = self._serve_here
 
-    def read(self, sql: str, values: Sequence[Value]) -> list[Row] | None:
-        """The rows of the first short read after a commit, on the connection that made it, if nobody else is at it.
+    def read(self, sql: str, values: Sequence[Value]) -> tuple[int, list[Row]] | None:
+        """Head and rows of the first short read after a commit, on the connection that made it, if that is free.
 
         Any other connection has to read its pages anew after a commit. ``None`` leaves the read to one of those.
+        The head is that of the commit. Others may have gone on since, and what they stored may be among the rows.
         Raises ``InterruptError`` for a read that takes many steps.
         """
         if not self._has_news or not self._serving.acquire(blocking=False):
             return None
         try:
             self._has_news = False
-            return None if self.ledger is None else self.ledger.read(sql, values)
+            ledger = self.ledger
+            return None if ledger is None else (ledger.head, ledger.read(sql, values))
         except apsw.InterruptError:
             raise
         except apsw.Error:

@@ -12,7 +12,7 @@ from headwater.backends.sqlite import bodies, lanes
 from headwater.backends.sqlite.event_store import open_sqlite
 from headwater.errors import StoreCorrupt, StoreIOError
 from headwater.event_store import EventQuery, NewEvent, open_store
-from headwater.event_store.protocol import ALL
+from headwater.event_store.protocol import ALL, AppendCondition, Conflict
 
 of = EventQuery.of
 
@@ -37,7 +37,7 @@ async def test_bodies_are_what_a_read_finds_without_the_envelope(store, query):
     await store.append([NewEvent("B", b"b", ("all",), version=2), NewEvent("C", b"c", ("rare",))])
     for after in (0, 50, 102):
         found, expected = store.read_bodies(query, after), await store.read(query, after=after)
-        rows = [(position, found.types[kind], version, data) for position, kind, version, data in found.rows]
+        rows = [(position, *found.form(form), data) for position, form, data in found.rows]
         assert rows == [(event.position, event.type, event.version, event.data) for event in expected.events]
         assert found.head == expected.head == 102
 
@@ -143,6 +143,17 @@ async def test_the_first_read_after_a_commit_is_on_the_connection_that_made_it(s
         await other.append([NewEvent("A", b"", ("all",))])
         await asyncio.sleep(0)
         assert heads(store, known) == ([5, 5], 1)
+
+
+async def test_the_first_read_after_a_commit_has_what_others_stored_since_that_commit(store, known):
+    """Its head is the last event that is sure to be in it, so an append on that condition misses nothing."""
+    async with open_store(f"sqlite:///{store.file.path}") as other:
+        await other.append([NewEvent("A", b"theirs", ("all",)), NewEvent("A", b"", ("else",))])
+    found = store.read_bodies(known, 0)
+    assert ([row[0] for row in found.rows], found.head) == ([1, 2, 3], 3)
+    async with open_store(f"sqlite:///{store.file.path}") as other:
+        await other.append([NewEvent("A", b"theirs", ("all",))])
+    assert await store.append([NewEvent("A", b"")], AppendCondition(known, found.head)) == Conflict(5)
 
 
 async def test_a_writing_connection_that_is_in_use_is_not_waited_for(store, known):
