@@ -262,7 +262,10 @@ class ConcurrencyError(HeadwaterError):
 
 
 class ExpectationFailed(ConcurrencyError):
-    """The boundary is not at the position the caller expected: ``expected`` and ``actual`` positions."""
+    """The boundary is not where the caller expected it: ``expected`` and ``actual`` positions.
+
+    ``expected`` is a list where several would do, and ``"any"`` where there had to be a change at all.
+    """
 
     code = "expectation-failed"
     remedy = "read the current state, decide again, and send with its position"

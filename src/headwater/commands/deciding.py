@@ -25,6 +25,11 @@ Request: TypeAlias = "tuple[list[NewEvent], AppendCondition | None]"
 
 _NOTHING: Request = ([], None)
 
+Expected: TypeAlias = int | list[int] | range
+"""Where the last change of a boundary has to be: at a position, or at any of some."""
+CHANGED = range(1, 1 << 63)
+"""Anywhere: there has to be one."""
+
 
 class Terms(msgspec.Struct, frozen=True):
     """What an append carries besides its events: encoded metadata, and with an idempotency key its tag and digest."""
@@ -52,7 +57,7 @@ class Decision(msgspec.Struct, gc=False):
     boundary: Boundary
     command: Command
     terms: Terms
-    expect: int | None = None
+    expect: Expected | None = None
     is_loaded: bool = False
     is_fresh: bool = False
     """Whether the state was read for this command, so that what it refuses is refused for good."""
@@ -117,10 +122,13 @@ class Decision(msgspec.Struct, gc=False):
         return Receipt(self.boundary.version or self.boundary.position)
 
 
-def _expect(boundary: Boundary, expected: int) -> None:
-    if boundary.version != expected:
-        raise ExpectationFailed(
-            f"expected the last change at position {expected}, but it is at {boundary.version}",
-            expected=expected,
-            actual=boundary.version,
-        )
+def _expect(boundary: Boundary, expected: Expected) -> None:
+    actual = boundary.version
+    places = expected if isinstance(expected, list | range) else [expected]
+    if actual in places:
+        return
+    if places is CHANGED:
+        raise ExpectationFailed("expected a change, but there is none yet", expected="any", actual=actual)
+    where = f"position {' or '.join(map(str, places))}" if places else "no position"
+    message = f"expected the last change at {where}, but it is at {actual}"
+    raise ExpectationFailed(message, expected=expected, actual=actual)

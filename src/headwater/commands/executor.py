@@ -22,7 +22,7 @@ from headwater.clock import Clock
 from headwater.codec import Codec
 from headwater.commands.appending import SEND_AGAIN, Appends, Outcome, pause_seconds
 from headwater.commands.boundaries import Boundaries, Boundary
-from headwater.commands.deciding import Decision, Station, Terms
+from headwater.commands.deciding import Decision, Expected, Station, Terms
 from headwater.commands.gathering import GatheredReads
 from headwater.commands.handlers import HandlerPlan, messages_of
 from headwater.commands.idempotency import command_hash, first_receipt, key_tag
@@ -58,7 +58,7 @@ class Origin(msgspec.Struct, frozen=True):
     correlation: str | None = None
     causation: str | None = None
     idempotency_key: str | None = None
-    expect: int | None = None
+    expect: Expected | None = None
     digest: str | None = None
     """Tells a repeat from a misused key: of the command a handler was given, else of the command itself."""
     marks: tuple[str, ...] = ()

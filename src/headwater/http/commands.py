@@ -22,6 +22,7 @@ from headwater.http.exchange import (
     problem_response,
     read_correlation,
     read_expectation,
+    read_headers,
     read_idempotency_key,
     read_json,
     read_wait_seconds,
@@ -58,7 +59,7 @@ class CommandDoor:
             command = self._find(segment)
             if scope["method"] != "POST":
                 raise MethodNotAllowed(scope["method"], METHODS)
-            headers: RequestHeaders = dict(scope["headers"])
+            headers = read_headers(scope["headers"])
             plain = self.authenticate is None and TERMS.isdisjoint(headers)
             origin = NOWHERE if plain else await self._origin(scope, headers)
             body = await read_json(headers, receive, self._options.max_body_bytes)

@@ -7,12 +7,13 @@ deciding it.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from headwater.commands.deciding import CHANGED, Expected
 from headwater.http.faults import BodyTooLarge, Headers, InvalidHeader, NotJson
 from headwater.http.problems import MEDIA_TYPE, problem_of
 from headwater.queries.past import as_of_text
@@ -27,12 +28,17 @@ TERMS = frozenset((b"idempotency-key", b"if-match", b"if-none-match", b"correlat
 
 JSON = (b"content-type", b"application/json")
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
-_ENTITY_TAG_POSITION = re.compile(rb'"(0|[1-9][0-9]{0,18})"')
+_ENTITY_TAG = re.compile(rb'(W/)?"([\x21\x23-\x7e\x80-\xff]*+)"')
+_ENTITY_TAGS = re.compile(rb"(?:[ \t]*+(?:%b[ \t]*+)?(?:,|\Z))++" % _ENTITY_TAG.pattern)
+"""A list of them, in which places may be empty (RFC 9110 §5.6.1 and §8.8.3)."""
+_QUOTED = re.compile(rb'"((?:[^"\\]|\\["\\])*+)"')
+_ESCAPED = re.compile(rb"\\(.)")
 _POSITION = re.compile(rb"0|[1-9][0-9]{0,18}")
 _SECONDS = re.compile(rb"[0-9]{1,6}(\.[0-9]{1,6})?")
 _WAIT = re.compile(rb"(?:^|,)\s*wait\s*=\s*([0-9]{1,6})\s*(?=,|;|$)", re.IGNORECASE)
 _TRACE_ID = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _LONGEST_TOKEN = 255
+_SINGLE = {b"idempotency-key": "Idempotency-Key", b"correlation-id": "Correlation-Id"}
 _PLAIN_JSON = b"application/json"
 
 
@@ -87,29 +93,53 @@ def _is_json(declared: bytes) -> bool:
     return media.strip() == _PLAIN_JSON and charset in (b"", b"charset=utf-8")
 
 
-def read_expectation(headers: RequestHeaders) -> int | None:
-    """The position a command expects: ``If-Match: "<position>"``, or ``If-None-Match: *`` for "must be new"."""
+def read_headers(raw: Sequence[tuple[bytes, bytes]]) -> RequestHeaders:
+    """The headers by name. Terms in several lines are one list (RFC 9110 §5.3); ``InvalidHeader`` for what is none."""
+    found = dict(raw)
+    if len(found) < len(raw):
+        for name in TERMS.intersection(found):
+            values = [value for other, value in raw if other == name]
+            if name in _SINGLE and len(values) > 1:
+                raise InvalidHeader(_SINGLE[name], "given once")
+            found[name] = b", ".join(values)
+    return found
+
+
+def read_expectation(headers: RequestHeaders) -> Expected | None:
+    """The positions a command expects: those of ``If-Match``, or ``If-None-Match: *`` for "must be new"."""
     match, none_match = headers.get(b"if-match"), headers.get(b"if-none-match")
-    if match is None and none_match is None:
+    if none_match is not None:
+        if none_match.strip() != b"*" or match is not None:
+            raise InvalidHeader("If-None-Match", "* on a command, and not beside If-Match")
+        return 0
+    if match is None:
         return None
-    if none_match is None:
-        found = _ENTITY_TAG_POSITION.fullmatch((match or b"").strip())
-        if found is None:
-            raise InvalidHeader("If-Match", 'one position as an entity tag, as in "42", from an earlier receipt')
-        return int(found[1])
-    if none_match.strip() != b"*" or match is not None:
-        raise InvalidHeader("If-None-Match", "* on a command, and not beside If-Match")
-    return 0
+    return CHANGED if match.strip() == b"*" else _positions(match)
+
+
+def _positions(listed: bytes) -> Expected:
+    """The positions that entity tags stand for. A weak one stands for none, since it never matches (§13.1.1)."""
+    tags = _ENTITY_TAG.findall(listed) if _ENTITY_TAGS.fullmatch(listed) else []
+    strong = [opaque for weak, opaque in tags if not weak]
+    if not tags or not all(map(_POSITION.fullmatch, strong)):
+        raise InvalidHeader("If-Match", '*, or entity tags of receipts, as in "42" or "41", "42"')
+    return int(strong[0]) if len(tags) == 1 and strong else [int(opaque) for opaque in strong]
 
 
 def read_idempotency_key(headers: RequestHeaders) -> str | None:
-    """The ``Idempotency-Key``, quoted (as the IETF draft has it) or bare (as most clients send it)."""
+    """The ``Idempotency-Key``, quoted (as the IETF draft has it) or bare (as most clients send it).
+
+    A comma outside of quotes is how a proxy joins two keys, so that a bare key has none.
+    """
     raw = headers.get(b"idempotency-key")
     if raw is None:
         return None
     text = raw.strip()
-    if text[:1] == b'"' and text[-1:] == b'"':
-        text = text[1:-1].replace(b'\\"', b'"').replace(b"\\\\", b"\\")
+    quoted = _QUOTED.fullmatch(text)
+    if quoted is not None:
+        text = _ESCAPED.sub(rb"\1", quoted[1])
+    elif b"," in text:
+        raise InvalidHeader("Idempotency-Key", 'one key; quote one that has a comma, as in "a,b"')
     return _token("Idempotency-Key", text)
 
 

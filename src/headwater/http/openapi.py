@@ -110,7 +110,7 @@ def _command(cls: type[Command], schemas: _Schemas) -> Json:
         **_described(cls, "commands"),
         "parameters": [
             _header("Idempotency-Key", "Repeating the command with the same key returns the first receipt.", _TOKEN),
-            _header("If-Match", 'The position the caller last saw, as in "42"; if it moved on, 412.', _TAG),
+            _header("If-Match", 'The position the caller last saw, as in "42", any of some, or *; else 412.', _TAGS),
             _header("If-None-Match", "There must be nothing yet. Not beside If-Match.", {"const": "*"}),
             _header("Correlation-Id", "Stands in the metadata of every event.", _TOKEN),
             _header("traceparent", "Its trace id is the correlation where there is no Correlation-Id."),
@@ -205,7 +205,8 @@ def _header(name: str, description: str, schema: Json | None = None) -> Json:
 
 
 _TOKEN: Json = {"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"}
-_TAG: Json = {"type": "string", "pattern": '^"(0|[1-9][0-9]{0,17})"$'}
+_TAG = '(W/)?"(0|[1-9][0-9]{0,17})"'
+_TAGS: Json = {"type": "string", "pattern": f"^(\\*|{_TAG}(, *{_TAG})*)$"}
 _POSITION: Json = {"type": "integer", "minimum": 0, "maximum": (1 << 63) - 1}
 _SECONDS: Json = {"type": "number", "minimum": 0, "maximum": 999_999}
 _STREAM: Json = {

@@ -19,6 +19,7 @@ from headwater.http.direct import missing_in
 
 OPEN = b"open-incident"
 ONE = opening("INC1")
+RESOLVE, ONE_ID = b"resolve-incident", b'{"incident_id":"INC1"}'
 
 
 def judge(_message, actor):
@@ -66,7 +67,10 @@ THROUGH_ASGI = {
     "Expect": ([post(OPEN, ONE, b"expect: 100-continue")], 2),
     "Upgrade": ([post(OPEN, ONE, b"connection: upgrade", b"upgrade: h2c")], 1),
     "an idempotency key": ([post(OPEN, ONE, b"idempotency-key: k-1")] * 2, 2),
-    "If-Match": ([post(OPEN, ONE), post(b"resolve-incident", b'{"incident_id":"INC1"}', b'if-match: "1"')], 2),
+    "If-Match": ([post(OPEN, ONE), post(RESOLVE, ONE_ID, b'if-match: "1"')], 2),
+    "a list in If-Match": ([post(OPEN, ONE), post(RESOLVE, ONE_ID, b'if-match: "7"', b'if-match: W/"1", "1"')], 2),
+    "If-Match with a star": ([post(OPEN, ONE, b"if-match: *")], 1),
+    "two idempotency keys": ([post(OPEN, ONE, b"idempotency-key: k-1", b"idempotency-key: k-2")], 1),
     "an If-Match that has no form": ([post(OPEN, ONE, b"if-match: 1")], 1),
     "Prefer": ([post(OPEN, ONE, b"prefer: wait=5")], 1),
     "a correlation": ([post(OPEN, ONE, b"correlation-id: c-1")], 1),

@@ -50,6 +50,43 @@ async def test_if_match_with_an_old_position_is_a_failed_precondition(client, op
     assert stale.json()["fields"] == {"expected": 7, "actual": 1}
 
 
+_EXPECTED = [
+    ("any of a list", [("if-match", '"7", "1"')], 200),
+    ("any of a list in two lines", [("if-match", '"1"'), ("if-match", '"7"')], 200),
+    ("empty places of a list", [("if-match", ', "1" ,,')], 200),
+    ("none of a list", [("if-match", '"7","0"')], 412),
+    ("whatever is there", [("if-match", "*")], 200),
+    ("a weak tag", [("if-match", 'W/"1"')], 412),
+    ("a weak tag of something else", [("if-match", 'W/"a,b"')], 412),
+    ("a weak tag beside a strong one", [("if-match", 'W/"7", "1"')], 200),
+]
+
+
+@pytest.mark.parametrize(("what", "headers", "status"), _EXPECTED)
+async def test_if_match_takes_what_http_has_for_it(client, open_incident, what, headers, status):
+    """Lists, weak tags that never match, and the star (RFC 9110 §13.1.1)."""
+    await open_incident("INC1")
+    resolved = await client.post("/commands/resolve-incident", json={"incident_id": "INC1"}, headers=headers)
+
+    assert resolved.status_code == status, what
+
+
+@pytest.mark.parametrize(
+    ("tag", "expected", "detail"),
+    [
+        ("*", "any", "expected a change, but there is none yet"),
+        ('"7", "9"', [7, 9], "expected the last change at position 7 or 9, but it is at 0"),
+        ('W/"0"', [], "expected the last change at no position, but it is at 0"),
+    ],
+)
+async def test_what_was_expected_is_told(open_incident, tag, expected, detail):
+    """So that the caller sees why: here of something that is not there yet."""
+    failed = await open_incident("INC1", if_match=tag)
+
+    assert (failed.status_code, failed.json()["detail"]) == (412, detail)
+    assert failed.json()["fields"] == {"expected": expected, "actual": 0}
+
+
 async def test_if_none_match_star_wants_something_new(open_incident):
     """The first one succeeds; the second fails its precondition before its rule is asked."""
     first = await open_incident("INC1", if_none_match="*")
@@ -58,7 +95,7 @@ async def test_if_none_match_star_wants_something_new(open_incident):
     assert (first.status_code, second.status_code) == (200, 412)
 
 
-@pytest.mark.parametrize("key", ["k-1", '"k-1"', '"with \\"quotes\\""'])
+@pytest.mark.parametrize("key", ["k-1", '"k-1"', '"with \\"quotes\\""', '"a, b"'])
 async def test_an_idempotency_key_returns_the_first_receipt(open_incident, key):
     """Quoted or bare, a repeat is marked and changes nothing."""
     first = await open_incident("INC1", idempotency_key=key)
@@ -149,7 +186,15 @@ _BAD = [
     ("bytes that are no text", {"content": b'{"caller":"\xff"}'}, 400, "malformed-message"),
     ("too long", {"content": b" " * 1001}, 413, "body-too-large"),
     ("a bad If-Match", {"headers": {"if-match": "12"}}, 400, "invalid-header"),
-    ("a weak If-Match", {"headers": {"if-match": 'W/"12"'}}, 400, "invalid-header"),
+    ("an empty If-Match", {"headers": {"if-match": " ,"}}, 400, "invalid-header"),
+    ("tags without commas", {"headers": {"if-match": '"1" "2"'}}, 400, "invalid-header"),
+    ("the tag of an answer", {"headers": {"if-match": '"1", "x7"'}}, 400, "invalid-header"),
+    ("a star beside a tag", {"headers": [("if-match", "*"), ("if-match", '"1"')]}, 400, "invalid-header"),
+    ("much space and no tag", {"headers": {"if-match": " \t" * 20_000 + "x"}}, 400, "invalid-header"),
+    ("two idempotency keys", {"headers": [("idempotency-key", "a"), ("idempotency-key", "a")]}, 400, "invalid-header"),
+    ("keys joined by a proxy", {"headers": {"idempotency-key": "a, b"}}, 400, "invalid-header"),
+    ("quoted keys joined by a proxy", {"headers": {"idempotency-key": '"a", "b"'}}, 400, "invalid-header"),
+    ("two correlations", {"headers": [("correlation-id", "a"), ("correlation-id", "b")]}, 400, "invalid-header"),
     ("an If-None-Match with a tag", {"headers": {"if-none-match": '"12"'}}, 400, "invalid-header"),
     ("both preconditions", {"headers": {"if-none-match": "*", "if-match": '"1"'}}, 400, "invalid-header"),
     ("an empty idempotency key", {"headers": {"idempotency-key": ""}}, 400, "invalid-header"),
@@ -172,7 +217,9 @@ _BAD = [
 async def test_a_bad_request_is_a_problem_and_stores_nothing(client, runtime, request_with, status, code):
     """Typed, by its code, and the log stays empty."""
     good = json.dumps({"incident_id": "INC1", "caller": "c7"}).encode()
-    headers = {"content-type": "application/json"} | request_with.get("headers", {})
+    named = request_with.get("headers", {})
+    own = {"content-type": "application/json"}
+    headers = own | named if isinstance(named, dict) else [*own.items(), *named]
     response = await client.post("/commands/open-incident", content=request_with.get("content", good), headers=headers)
 
     assert (response.status_code, response.json()["type"]) == (status, f"urn:headwater:problem:{code}")

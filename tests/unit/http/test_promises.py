@@ -26,7 +26,7 @@ _REQUESTS = [
     ("POST", _OPEN, 400, {"json": _BODY, "headers": {"If-Match": "yes"}}),
     ("POST", _OPEN, 403, {"json": _BODY, "headers": {"actor": "mallory"}}),
     ("DELETE", _OPEN, 405, {}),
-    ("POST", _OPEN, 412, {"json": _BODY, "headers": {"If-Match": '"0"'}}),
+    ("POST", _OPEN, 412, {"json": _BODY, "headers": {"If-Match": '"0", W/"1"'}}),
     ("POST", _OPEN, 413, {"json": _BODY | {"caller": "x" * 2_000}}),
     ("POST", _OPEN, 415, {"content": b"{}"}),
     ("POST", _OPEN, 422, {"json": _BODY}),
