@@ -90,7 +90,8 @@ class App:
         ``lease_seconds`` is how long that share waits for it if it is killed on another machine, or stands still.
         ``migrate=False`` refuses a store of an older schema instead of upgrading it. ``cache_size`` is how many
         aggregates' states are kept in memory. ``shared_cache`` is the URL of a Valkey or Redis for the answers of
-        queries which say so: ``valkey://localhost:6379``. Raises ``UnsupportedUrl`` and other ``StoreError``.
+        queries which say so: ``valkey://localhost:6379``. Raises ``InvalidSetting``, ``UnsupportedUrl`` and other
+        ``StoreError``.
         """
         from headwater.opening import open_runtime  # what only an opened application needs is loaded when it opens
 

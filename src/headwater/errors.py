@@ -4,6 +4,7 @@
     ├── WiringError                (TypeError)        the application is put together wrongly
     ├── MissingExtra               (ImportError)      an optional dependency is not installed
     ├── WrongApp                   (LookupError)      no app is found under that ``module:attribute``
+    ├── InvalidSetting             (ValueError)       an application is opened or served with a value that is none
     ├── ContractError              (TypeError)
     │   ├── ContractChanged                           a message changed in a way that breaks what is stored
     │   └── HandlerContractError                      a decider or handler returned what it must not return
@@ -95,6 +96,7 @@ __all__ = [
     "InvalidCursor",
     "InvalidFilter",
     "InvalidMessage",
+    "InvalidSetting",
     "MalformedMessage",
     "MessageError",
     "MissingExtra",
@@ -163,6 +165,12 @@ class WrongApp(HeadwaterError, LookupError):
 
     def __init__(self, reference: str, what: str, *, remedy: str = "") -> None:
         super().__init__(f"app {reference!r} {what}", remedy=remedy, reference=reference)
+
+
+class InvalidSetting(HeadwaterError, ValueError):
+    """A keyword argument that cannot be what was given: ``setting`` is its name."""
+
+    code = "invalid-setting"
 
 
 class ContractError(HeadwaterError, TypeError):
@@ -262,10 +270,7 @@ class ConcurrencyError(HeadwaterError):
 
 
 class ExpectationFailed(ConcurrencyError):
-    """The boundary is not where the caller expected it: ``expected`` and ``actual`` positions.
-
-    ``expected`` is a list where several would do, and ``"any"`` where there had to be a change at all.
-    """
+    """The boundary is not where it was expected: at ``expected`` (a position, a list, or ``"any"``), but ``actual``."""
 
     code = "expectation-failed"
     remedy = "read the current state, decide again, and send with its position"

@@ -21,7 +21,9 @@ from headwater.queries.freshness import Freshness
 from headwater.queries.past import Past
 from headwater.queries.shared import SharedCache, open_shared_cache
 from headwater.read_store import ReadStore, open_read_store, read_store_url
+from headwater.read_store.checkpoints import FORGOTTEN_SECONDS
 from headwater.runtime import Application, Runtime
+from headwater.settings import check_count, check_flag, check_period, check_setting
 
 
 @asynccontextmanager
@@ -38,6 +40,13 @@ async def open_runtime(
     shared_cache: str | None,
 ) -> AsyncIterator[Runtime]:
     """Open the stores of an application and run it until the end of the block: see ``App.open``."""
+    has_time = clock is None or (callable(getattr(clock, "now", None)) and not isinstance(clock, type))
+    check_setting("clock", clock, "an object with a method now, or None", holds=has_time)
+    does_follow = isinstance(follow, bool) or follow == "if-needed"
+    check_setting("follow", follow, 'True, False or "if-needed"', holds=does_follow)
+    check_flag("migrate", migrate)
+    check_count("cache_size", cache_size, least=0)
+    check_period("lease_seconds", lease_seconds, most=FORGOTTEN_SECONDS)
     async with AsyncExitStack() as stack:
         clock = clock or SystemClock()
         events = await stack.enter_async_context(open_store(url, clock=clock, migrate=migrate))

@@ -20,9 +20,11 @@ from tests.domain import (
 
 from headwater import App
 from headwater.aggregates import Aggregate, decide
+from headwater.clock import SystemClock
 from headwater.errors import (
     Forbidden,
     InvalidMessage,
+    InvalidSetting,
     ProjectionBehind,
     QueryError,
     Refused,
@@ -182,6 +184,47 @@ async def test_an_unknown_url_is_a_typed_error() -> None:
     """It names what can be opened."""
     with pytest.raises(UnsupportedUrl, match="sqlite"):
         async with APP.open("mysql://somewhere"):
+            pass
+
+
+_NO_SETTINGS = [
+    ("lease_seconds", 0),
+    ("lease_seconds", -1.0),
+    ("lease_seconds", float("nan")),
+    ("lease_seconds", float("inf")),
+    ("lease_seconds", 3_601),
+    ("lease_seconds", "5"),
+    ("lease_seconds", None),
+    ("lease_seconds", True),
+    ("cache_size", -1),
+    ("cache_size", 1e4),
+    ("cache_size", True),
+    ("follow", "yes"),
+    ("follow", None),
+    ("migrate", "no"),
+    ("clock", object()),
+    ("clock", SystemClock),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), _NO_SETTINGS)
+async def test_a_setting_that_is_none_is_refused_by_name(tmp_path, name, value) -> None:
+    """Before a file is made; also without an event loop."""
+    url = f"sqlite:///{tmp_path}/courses.db"
+    with pytest.raises(InvalidSetting, match=name) as caught:
+        async with APP.open(url, **{name: value}):
+            pass
+    assert (caught.value.setting, caught.value.remedy[:5]) == (name, "give ")
+    with pytest.raises(InvalidSetting, match=name), APP.open_blocking(url, **{name: value}):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["read_store", "shared_cache"])
+async def test_a_url_that_is_no_text_is_refused(name) -> None:
+    """As that of the log is."""
+    with pytest.raises(UnsupportedUrl, match="text"):
+        async with APP.open("memory:", **{name: 7}):
             pass
 
 

@@ -11,6 +11,7 @@ import msgspec
 from headwater.errors import HeadwaterError
 from headwater.http.exchange import Scope
 from headwater.runtime import Runtime
+from headwater.settings import check_count, check_flag, check_period, check_setting, check_wait
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -51,7 +52,7 @@ class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
     ``headwater.ui.TaskUi()``; ``routes`` are further Starlette routes. ``docs`` offers the index, the contract page and
     ``/openapi.json``. ``role`` says what is served: commands, queries, or both. A projection that stands before the
     same work for ``patience_seconds`` makes the health check fail. A live query that has nothing to say for
-    ``heartbeat_seconds`` says so. Raises ``UnknownRole``.
+    ``heartbeat_seconds`` says so. Raises ``UnknownRole``, ``InvalidSetting``.
     """
 
     authenticate: Authenticate | None = None
@@ -69,6 +70,18 @@ class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
         if self.role not in ROLES:
             known = ", ".join(ROLES)
             raise UnknownRole(f"there is no role {self.role!r}", remedy=f"roles are {known}", role=self.role)
+        is_hook = self.authenticate is None or callable(self.authenticate)
+        check_setting("authenticate", self.authenticate, "a function of the scope, or None", holds=is_hook)
+        for name in ("doors", "routes"):
+            given = getattr(self, name)
+            check_setting(name, given, "a list", holds=isinstance(given, Sequence) and not isinstance(given, str))
+        check_setting("doors", self.doors, "functions of runtime and options", holds=all(map(callable, self.doors)))
+        check_count("max_body_bytes", self.max_body_bytes, least=1)
+        check_wait("wait_seconds", self.wait_seconds)
+        check_wait("longest_wait_seconds", self.longest_wait_seconds)
+        check_period("heartbeat_seconds", self.heartbeat_seconds)
+        check_wait("patience_seconds", self.patience_seconds)
+        check_flag("docs", self.docs)
 
 
 async def authenticate(hook: Authenticate, scope: Scope) -> Caller:

@@ -14,6 +14,7 @@ import pytest
 from tests.e2e.cli.test_serve import call, served
 
 from headwater.cli import main
+from headwater.errors import InvalidSetting
 from headwater.http import HttpOptions, UnknownRole
 from headwater.read_store import open_read_store
 
@@ -132,3 +133,26 @@ def test_a_role_that_is_none_is_refused(project, capsys):
     assert "queen" in capsys.readouterr().err
     with pytest.raises(UnknownRole, match="command, query, all"):
         HttpOptions(role="queen")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("authenticate", "ada"),
+        ("doors", None),
+        ("doors", ["/ui"]),
+        ("routes", "/hello"),
+        ("max_body_bytes", 0),
+        ("max_body_bytes", 1e6),
+        ("wait_seconds", float("nan")),
+        ("longest_wait_seconds", -1),
+        ("heartbeat_seconds", 0),
+        ("patience_seconds", "30"),
+        ("docs", "no"),
+    ],
+)
+def test_a_setting_of_the_door_that_is_none_is_refused(name, value):
+    """Where it is given, by name, and not by the first request that comes upon it."""
+    with pytest.raises(InvalidSetting, match=name) as caught:
+        HttpOptions(**{name: value})
+    assert (caught.value.setting, caught.value.remedy[:5]) == (name, "give ")

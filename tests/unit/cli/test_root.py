@@ -55,7 +55,6 @@ def test_a_usage_error_is_a_problem_document_with_json(capsys):
     "words",
     [
         ("work", "desk:app", "--lease", "nan"),
-        ("work", "desk:app", "--lease", "inf"),
         ("work", "desk:app", "--patience", "nan"),
         ("serve", "desk:app", "--patience", "nan"),
         ("ask", "desk:app", "find-tasks", "--timeout", "nan"),
@@ -65,6 +64,13 @@ def test_what_is_no_time_is_a_usage_error(words, capsys):
     """A health check with the patience of ``nan`` would never fail."""
     assert main([*words]) == 2
     assert "no time in seconds" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seconds", ["0", "3601", "inf"])
+def test_a_lease_of_no_use_is_a_usage_error(seconds, capsys):
+    """After an hour a worker that has not been heard of is not even listed."""
+    assert main(["work", "desk:app", "--lease", seconds]) == 2
+    assert "3600" in capsys.readouterr().err
 
 
 def test_help_imports_nothing_heavy():

@@ -8,7 +8,7 @@ from headwater.cli.applications import load_app, log_url
 from headwater.cli.screen import Screen
 from headwater.cli.verb import PATIENCE_OPTION, READ_STORE_OPTION, URL_OPTION, Seconds, verb
 from headwater.cli.working import Work, supervise, work_here
-from headwater.read_store.checkpoints import LEASE_SECONDS
+from headwater.read_store.checkpoints import FORGOTTEN_SECONDS, LEASE_SECONDS
 
 
 @click.command("work")
@@ -18,7 +18,7 @@ from headwater.read_store.checkpoints import LEASE_SECONDS
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="How many processes.")
 @click.option(
     "--lease",
-    type=Seconds(min=0.1),
+    type=Seconds(min=0.1, max=FORGOTTEN_SECONDS),
     default=LEASE_SECONDS,
     show_default=True,
     metavar="SECONDS",
