@@ -149,6 +149,17 @@ async def test_the_demos_own_log_is_replaced_and_it_says_so(tmp_path, monkeypatc
     assert any("is replaced" in line for line in second.lines)
 
 
+async def test_a_file_of_somebody_else_is_left_alone(tmp_path, monkeypatch):
+    """Though it is called as the demo's own log is."""
+    monkeypatch.chdir(tmp_path)
+    DEFAULT_FILE.write_text("my notes")
+
+    with pytest.raises(DemoRefused, match="did not make"):
+        await run_demo(DemoOptions(limit=10), Quiet())
+
+    assert DEFAULT_FILE.read_text() == "my notes"
+
+
 async def test_a_broken_row_stops_it_and_once_mended_it_goes_on(url, part):
     """What came before the row is in the log; after the repair the figures are those of the whole file."""
     good = part.read_bytes()

@@ -1,6 +1,6 @@
 """The demo: replay the log of a real service desk, wait for the read models, check every figure, say how fast it was.
 
-Reads: replay.py, figures.py, expected.py. Read next: cli/verbs/demo.py (the verb).
+Reads: last_run.py, replay.py, figures.py, expected.py. Read next: cli/verbs/demo.py (the verb).
 """
 
 from __future__ import annotations
@@ -15,29 +15,23 @@ from typing import Any, Protocol
 import msgspec
 
 from headwater import Runtime
-from headwater.errors import HeadwaterError
 from headwater.event_store.opening import url_to_show
 from headwater.servicedesk.app import app
 from headwater.servicedesk.expected import SHIPPED_LOG, differences, expected_figures, shipped_truth
 from headwater.servicedesk.figures import read_figures
+from headwater.servicedesk.last_run import DemoRefused, remove_last_run
 from headwater.servicedesk.log_rows import BrokenRow, read_rows
 from headwater.servicedesk.replay import Replay, Tally, known_keys
 from headwater.servicedesk.report_views import GroupWorkload, MonthlyVolume, SlaReport, StatusOverview
 
 DEFAULT_FILE = Path("headwater-demo.db")
-"""The demo's own log, in the current directory. Only the demo writes it, so a new run may replace it."""
+"""The demo's own log, in the current directory. A new run replaces it, if it is the demo's indeed."""
 
 _CATCH_UP_SECONDS = 600.0
 _BROKEN_KEPT = 10
 _GROUPS_SHOWN = 10
 _CASES_KEPT = 50_000
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
-
-
-class DemoRefused(HeadwaterError):
-    """The demo would mix its events with others, or has nothing to repeat."""
-
-    code = "demo-refused"
 
 
 class DemoOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +106,8 @@ async def open_desk(options: DemoOptions, report: Report) -> AsyncIterator[Runti
     url = url_of(options)
     if options.url is None and not (options.again or options.resume):
         next(read_rows(_data_of(options), limit=1, skip=lambda _: None), None)  # what cannot be read costs no log
-        _remove_last_run(report)
+        if await remove_last_run(DEFAULT_FILE):
+            report.line(f"The demo's last log, {DEFAULT_FILE}, is replaced (keep one with --url, go on with --resume).")
     async with app.open(url, cache_size=_CASES_KEPT) as desk:
         await _check_start(desk, options, url)
         yield desk
@@ -171,16 +166,6 @@ async def _check_start(desk: Runtime, options: DemoOptions, url: str) -> None:
 
 def _data_of(options: DemoOptions) -> Path:
     return Path(options.data) if options.data else SHIPPED_LOG
-
-
-def _remove_last_run(report: Report) -> None:
-    """Each run on the demo's own file begins anew."""
-    files = [DEFAULT_FILE, DEFAULT_FILE.with_suffix(".read.db")]
-    left = [path for file in files for end in ("", "-wal", "-shm") if (path := Path(f"{file}{end}")).exists()]
-    for path in left:
-        path.unlink()
-    if left:
-        report.line(f"The demo's last log, {DEFAULT_FILE}, is replaced (keep one with --url, go on with --resume).")
 
 
 async def _replay(desk: Runtime, path: Path, options: DemoOptions, report: Report, broken: list[BrokenRow]) -> Tally:
