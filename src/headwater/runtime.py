@@ -92,8 +92,9 @@ class Runtime:
     ) -> Receipt:
         """Carry out a command; the receipt comes back once its events are durable.
 
-        ``expect`` is the position of the last change the caller saw (0: none yet). With an ``idempotency_key`` a repeat
-        returns the first receipt. The rest goes into the events' metadata.
+        ``expect`` is the position up to which the caller knows the boundary (0: it must be new): a change after it is
+        refused, as by the condition of an append. With an ``idempotency_key`` a repeat returns the first receipt. The
+        rest goes into the events' metadata.
 
         Raises ``InvalidMessage``, ``Forbidden``, ``Refused``, ``ExpectationFailed``, ``ConcurrencyError``,
         ``IdempotencyMismatch``, or a ``StoreError``.

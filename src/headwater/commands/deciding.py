@@ -16,7 +16,7 @@ from headwater.codec import Codec
 from headwater.commands.boundaries import Boundary
 from headwater.commands.loading import Loader
 from headwater.commands.routing import Route
-from headwater.errors import EvolutionError, ExpectationFailed, Refused
+from headwater.errors import EvolutionError, ExpectationFailed, FieldError, InvalidMessage, Refused
 from headwater.event_store.protocol import AppendCondition, Appended, EventQuery, NewEvent
 from headwater.messages import Command, Event, Receipt
 
@@ -26,9 +26,9 @@ Request: TypeAlias = "tuple[list[NewEvent], AppendCondition | None]"
 _NOTHING: Request = ([], None)
 
 Expected: TypeAlias = int | list[int] | range
-"""Where the last change of a boundary has to be: at a position, or at any of some."""
+"""A position after which a boundary must not have changed, or some of which any will do."""
 CHANGED = range(1, 1 << 63)
-"""Anywhere: there has to be one."""
+"""There has to be a change, wherever it is."""
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -61,6 +61,8 @@ class Decision(msgspec.Struct, gc=False):
     is_loaded: bool = False
     is_fresh: bool = False
     """Whether the state was read for this command, so that what it refuses is refused for good."""
+    is_read_as_expected: bool = False
+    """Whether the log was read as far as the caller knows it, or to its end."""
     events: tuple[Event, ...] = ()
     request: Request = _NOTHING
 
@@ -81,8 +83,8 @@ class Decision(msgspec.Struct, gc=False):
 
     async def load(self) -> None:
         """Read what was appended since the state was made."""
-        await self.station.loader.load(self.boundary)
-        self.is_fresh = True
+        await self.station.loader.load(self.boundary, up_to=max(_places(self.expect), default=0))
+        self.is_fresh = self.is_read_as_expected = True
 
     def decide(self) -> bool:
         """Whether there is something to append: the ``request``. If there is not, and the state is not fresh, load it.
@@ -94,8 +96,9 @@ class Decision(msgspec.Struct, gc=False):
         if state is None:  # a fold failed that came after the load
             raise EvolutionError("the state was lost while deciding", remedy="send the command again")
         try:
-            if self.expect is not None:
-                _expect(boundary, self.expect)
+            if self.expect is not None and not self._is_as_expected(self.expect):
+                self.is_fresh = False
+                return False
             events = station.route.decider.decide(state, self.command, station.now, station.services)
         except (Refused, ExpectationFailed):
             if self.is_fresh:
@@ -112,9 +115,32 @@ class Decision(msgspec.Struct, gc=False):
         self.request = new, None if query is None else AppendCondition(query, boundary.position)
         return True
 
+    def _is_as_expected(self, expected: Expected) -> bool:
+        """Whether nothing was added after what the caller saw; false if the log must first be read as far as that.
+
+        What was seen may lie behind the last change: a receipt of a command that changed nothing, or whose last event
+        is another boundary's, or the position of an answer. It lies beyond the log if that was restored from a copy.
+        """
+        boundary, actual = self.boundary, self.boundary.version
+        if expected is CHANGED:
+            if actual > 0:
+                return True
+            raise ExpectationFailed("expected a change, but there is none yet", expected="any", actual=actual)
+        places = _places(expected)
+        if any(actual <= place and (place <= boundary.position or boundary.query is None) for place in places):
+            return True
+        if not self.is_read_as_expected and max(places, default=0) > boundary.position:
+            return False
+        where = f"position {' or '.join(map(str, places))}" if places else "no position"
+        raise ExpectationFailed(
+            f"expected no change after {where}, but the last one of {boundary.position} events is at {actual}",
+            expected=expected,
+            actual=actual,
+        )
+
     def stored(self, outcome: Appended) -> Receipt:
         """The receipt; the boundary's state has the events now, so that the next command need not read them."""
-        self.station.loader.fold(self.boundary, self.events, outcome.first, outcome.last)
+        self.station.loader.fold(self.boundary, self.events, self.request[0], outcome.first)
         return Receipt(outcome.last)
 
     def nothing_stored(self) -> Receipt:
@@ -122,13 +148,11 @@ class Decision(msgspec.Struct, gc=False):
         return Receipt(self.boundary.version or self.boundary.position)
 
 
-def _expect(boundary: Boundary, expected: Expected) -> None:
-    actual = boundary.version
-    places = expected if isinstance(expected, list | range) else [expected]
-    if actual in places:
-        return
-    if places is CHANGED:
-        raise ExpectationFailed("expected a change, but there is none yet", expected="any", actual=actual)
-    where = f"position {' or '.join(map(str, places))}" if places else "no position"
-    message = f"expected the last change at {where}, but it is at {actual}"
-    raise ExpectationFailed(message, expected=expected, actual=actual)
+def _places(expected: Expected | None) -> list[int]:
+    if type(expected) is int:
+        return [expected]
+    if expected is None or expected is CHANGED:
+        return []
+    if not isinstance(expected, list):
+        raise InvalidMessage("expectation", (FieldError("/expect", "is a position: a whole number from 0"),))
+    return expected

@@ -25,14 +25,17 @@ from headwater.commands.boundaries import Boundaries, Boundary
 from headwater.commands.deciding import Decision, Expected, Station, Terms
 from headwater.commands.gathering import GatheredReads
 from headwater.commands.handlers import HandlerPlan, messages_of
-from headwater.commands.idempotency import command_hash, first_receipt, key_tag
+from headwater.commands.idempotency import check_key, command_hash, first_receipt, key_tag
 from headwater.commands.loading import Loader
 from headwater.commands.offers import Offers, find_offers
 from headwater.commands.rounds import LoadRounds
 from headwater.commands.routing import Route
 from headwater.errors import (
     ConcurrencyError,
+    FieldError,
     Forbidden,
+    HandlerContractError,
+    InvalidMessage,
     OutcomeUnknown,
     UnknownMessage,
 )
@@ -48,6 +51,8 @@ from headwater.messages import Authorise, Command, Event, Metadata, Query, Recei
 _ALLOWED = True
 # Of three processes at one boundary each loses two turns in three, and so one command in a hundred a dozen in a row.
 _MAX_CONFLICTS = 32
+# Each waits for the next within its own call; a command that leads back to itself would do so until memory ends.
+_MAX_HANDLERS = 32
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -63,6 +68,8 @@ class Origin(msgspec.Struct, frozen=True):
     """Tells a repeat from a misused key: of the command a handler was given, else of the command itself."""
     marks: tuple[str, ...] = ()
     """Further tags for the events, set on the last command of a handler: they say that all are done."""
+    depth: int = 0
+    """How many handlers it came through."""
 
 
 NOWHERE = Origin()
@@ -263,11 +270,20 @@ class Executor:
         plan = self._handlers.get(type(command))
         if plan is None:
             raise UnknownMessage("command", contract_of(type(command)).name, known=self._bare_terms)
+        if origin.depth >= _MAX_HANDLERS:
+            raise HandlerContractError(
+                f"{plan.where} is the last of {_MAX_HANDLERS} handlers, each ending in the next one's command",
+                remedy="let one end in a command that an aggregate decides",
+                where=plan.where,
+            )
         terms = self._terms(plan.name, command, origin)
         if terms.key_query and (receipt := await self._first_receipt(terms)) is not None:
             return receipt
         asked = {p.name: self._now() if p.wants_now else self._services[p.annotation] for p in plan.extras}
         events, commands = messages_of(await plan.function(command, **asked), plan.where)
+        if events and origin.expect is not None:
+            fault = FieldError("/expect", f"{plan.name} ended in events, which have no boundary that could be compared")
+            raise InvalidMessage("expectation", (fault,))
         if events:
             return await self._store_events(events, terms)
         receipt = Receipt(0)
@@ -292,6 +308,7 @@ class Executor:
             return self._bare_terms[name]
         key, digest = origin.idempotency_key, origin.digest
         if key is not None and digest is None:
+            check_key(key)
             digest = command_hash(self._codec, command)
         metadata = Metadata(
             actor=origin.actor,
@@ -345,7 +362,8 @@ def _following(origin: Origin, name: str, terms: Terms, number: int, *, last: bo
         origin,
         causation=origin.causation or name,
         idempotency_key=None if key is None else f"{key}/{number}",
-        expect=None,
+        expect=origin.expect if number == 0 else None,
+        depth=origin.depth + 1,
         digest=terms.digest or None,
         marks=terms.tags if last else (),
     )

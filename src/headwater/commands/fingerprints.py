@@ -11,6 +11,8 @@ import msgspec
 
 from headwater.aggregates import AggregatePlan
 
+_FORM = 2  # snapshots of the first form may hold events that other boundaries were given beside them
+
 
 def fingerprint_of(plan: AggregatePlan) -> str:
     """A short hash of the state's fields, the evolve methods' code and ``snapshot_version``.
@@ -18,7 +20,7 @@ def fingerprint_of(plan: AggregatePlan) -> str:
     It errs on the safe side: another Python version may compile other code, and the snapshot is rebuilt.
     """
     cls = plan.cls
-    told = hashlib.sha256(f"{cls.snapshot_version}".encode())
+    told = hashlib.sha256(f"{_FORM}:{cls.snapshot_version}".encode())
     for field in msgspec.structs.fields(cls):
         told.update(f"{field.name}:{field.type!r}:{field.required}".encode())
     for event, evolver in plan.evolvers.items():

@@ -18,12 +18,16 @@ _MAX_KEY = 255
 
 
 def key_tag(key: str) -> str:
-    """The tag that an idempotency key becomes. Raises ``InvalidMessage`` for what is no text, empty or too long."""
+    """The tag that an idempotency key becomes."""
+    return f"idempotency:{key}"
+
+
+def check_key(key: str) -> None:
+    """Raise ``InvalidMessage`` for a caller's key that is no text, empty or too long."""
     given: Any = key
     if not isinstance(given, str) or not 0 < len(given) <= _MAX_KEY:
         fault = FieldError("/idempotency_key", f"is text of 1 to {_MAX_KEY} characters")
         raise InvalidMessage("idempotency key", (fault,))
-    return f"idempotency:{key}"
 
 
 def command_hash(codec: Codec, command: Command) -> str:

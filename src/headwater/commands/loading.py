@@ -16,7 +16,7 @@ from headwater.commands.fingerprints import fingerprint_of
 from headwater.commands.gathering import GatheredReads
 from headwater.errors import EvolutionError, MessageError, StoreError
 from headwater.event_store.bodies import Bodies, BodyReader
-from headwater.event_store.protocol import EventQuery, EventStore, RecordedEvent, Snapshot
+from headwater.event_store.protocol import EventQuery, EventStore, NewEvent, RecordedEvent, Snapshot
 from headwater.messages import Event
 
 _Step: TypeAlias = "tuple[Callable[[bytes], Any], Callable[[Any, Any], None]]"
@@ -46,10 +46,15 @@ class Loader:
         """Whether most loads need no waiting."""
         self._steps: dict[int, _Step] = {}
 
-    async def load(self, boundary: Boundary) -> None:
-        """Fold what was appended since the boundary's baseline. Raises ``EvolutionError`` and ``StoreError``."""
+    async def load(self, boundary: Boundary, *, up_to: int = 0) -> None:
+        """Fold what was appended since the boundary's baseline. Raises ``EvolutionError`` and ``StoreError``.
+
+        What was read without a wait may not say how far the log is. Up to ``up_to`` it is read, if it comes so far.
+        """
         if not self.loaded_at_once(boundary):
             await self.load_waiting(boundary)
+        if boundary.position < up_to and boundary.query is not None:
+            await self._fold_page_by_page(boundary, boundary.query)
 
     def loaded_at_once(self, boundary: Boundary) -> bool:
         """Load if nothing has to be waited for, and say whether that is done. If not, ``load_waiting`` does it."""
@@ -93,21 +98,32 @@ class Loader:
             after = boundary.version
         boundary.position = found.head
 
-    def fold(self, boundary: Boundary, events: tuple[Event, ...], first: int, last: int) -> None:
-        """Fold the events just appended at ``first`` to ``last``, so that the next command needs no load."""
-        if self.needs_envelope:  # the envelope is only known to the store: the next load reads the delta
+    def fold(self, boundary: Boundary, events: tuple[Event, ...], stored: Sequence[NewEvent], first: int) -> None:
+        """Fold the events just ``stored`` from position ``first`` on, so that the next command needs no load.
+
+        As in a load, those outside the boundary are none of its business: a transfer from one account also puts money
+        into another.
+        """
+        query = boundary.query
+        if (
+            query is None or self.needs_envelope
+        ):  # the envelope is only known to the store: the next load reads the delta
             return
+        last = first - 1
         try:
-            for event in events:
-                method = self._methods.get(type(event))
-                if method is not None:
-                    method(boundary.state, event)
+            for event, new in zip(events, stored, strict=True):
+                last += 1
+                if query.matches(new.type, new.tags):
+                    method = self._methods.get(type(event))
+                    if method is not None:
+                        method(boundary.state, event)
+                    boundary.version = last
+                    boundary.folded += 1
         except Exception:  # noqa: BLE001  the events are stored: the receipt is due whatever evolve does
-            _log.exception("%s could not evolve an event at %s..%s", self._cls.__name__, first, last)
+            _log.exception("%s could not evolve the event at %s", self._cls.__name__, last)
             boundary.forget()
             return
-        boundary.position = boundary.version = last
-        boundary.folded += len(events)
+        boundary.position = last
 
     def _fold_bodies(self, boundary: Boundary, found: Bodies) -> None:
         """Decode and fold in one tight loop: a cold command spends most of its time here."""

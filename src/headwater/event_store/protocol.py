@@ -53,10 +53,14 @@ class EventQuery(msgspec.Struct, frozen=True, gc=False):
 
     def matches(self, event_type: str, tags: Sequence[str]) -> bool:
         """Whether an event of that type with those tags is meant."""
-        return not self.items or any(
-            (not item.types or event_type in item.types) and all(tag in tags for tag in item.tags)
-            for item in self.items
-        )
+        for item in self.items:  # loops, not any(...): each event of a command is asked for here
+            if not item.types or event_type in item.types:
+                for tag in item.tags:
+                    if tag not in tags:
+                        break
+                else:
+                    return True
+        return not self.items
 
 
 ALL = EventQuery()

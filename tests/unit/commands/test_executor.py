@@ -222,7 +222,7 @@ async def test_an_unusable_key_is_refused(make: Make, key: Any) -> None:
 
 
 async def test_expect_compares_the_last_change_of_the_boundary(make: Make) -> None:
-    """The caller's position must be the boundary's own; other boundaries do not matter."""
+    """What came after the caller's position is a conflict in this boundary, and in no other."""
     executor = make()
     first = await executor.execute(DEFINE, Origin(expect=0))
     await executor.execute(d.DefineCourse(course_id="c2", capacity=2))
@@ -230,6 +230,13 @@ async def test_expect_compares_the_last_change_of_the_boundary(make: Make) -> No
     with pytest.raises(ExpectationFailed) as failed:
         await make().execute(d.ChangeCapacity(course_id="c1", capacity=8), Origin(expect=first.position))
     assert (failed.value.expected, failed.value.actual) == (1, 3)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("expect", ["1", True, 1.0])
+async def test_an_expectation_is_a_position(make: Make, expect: Any) -> None:
+    """Anything else is a mistake of the caller's, and not a conflict."""
+    with pytest.raises(InvalidMessage, match="/expect"):
+        await make().execute(DEFINE, Origin(expect=expect))
 
 
 async def test_the_origin_stands_in_the_metadata(make: Make, store: EventStore) -> None:

@@ -10,7 +10,13 @@ from tests.domain import Course, CourseDefined, DefineCourse
 
 from headwater import App
 from headwater.commands.handlers import handler_plan, handles
-from headwater.errors import HandlerContractError, IdempotencyMismatch, WiringError
+from headwater.errors import (
+    ExpectationFailed,
+    HandlerContractError,
+    IdempotencyMismatch,
+    InvalidMessage,
+    WiringError,
+)
 from headwater.messages import Command, Event, Tag
 
 
@@ -145,3 +151,42 @@ def test_a_missing_service_is_a_wiring_fault() -> None:
     assert "asks for Catalog" in faults
     assert "DefineCourse is decided twice" in faults
     assert "42 is no part of an app" in faults
+
+
+async def test_an_expectation_holds_for_the_first_command_of_a_handler(app: App) -> None:
+    """It is the one whose boundary the caller can know."""
+    async with app.open("memory:") as desk:
+        await desk.execute(ImportCourse(course_id="c1"), expect=0)
+        with pytest.raises(ExpectationFailed):
+            await desk.execute(ImportCourse(course_id="c1"), expect=0)
+        assert await desk.event_store.head() == 1
+
+
+async def test_an_expectation_is_not_passed_over_where_a_handler_ends_in_events(app: App) -> None:
+    """They have no boundary to compare with, so nothing is stored."""
+    async with app.open("memory:") as desk:
+        with pytest.raises(InvalidMessage, match="/expect"):
+            await desk.execute(ImportCourse(course_id="c1", as_event=True), expect=0)
+        assert await desk.event_store.head() == 0
+
+
+async def test_the_longest_key_goes_through_a_handler(app: App) -> None:
+    """What is added to it for the handler's own commands does not count."""
+    async with app.open("memory:") as desk:
+        first = await desk.execute(ImportCourse(course_id="c1"), idempotency_key="k" * 255)
+        again = await desk.execute(ImportCourse(course_id="c1"), idempotency_key="k" * 255)
+        assert (first.replayed, again.replayed, again.position) == (False, True, first.position)
+
+
+@handles
+async def import_again(command: ImportCourse) -> ImportCourse:
+    """It leads to itself."""
+    return command
+
+
+@pytest.mark.parametrize("key", [None, "k" * 255])
+async def test_handlers_that_lead_in_a_circle_end(key: str | None) -> None:
+    """By a typed error that names one of them."""
+    async with App("courses", import_again).open("memory:") as desk:
+        with pytest.raises(HandlerContractError, match="import_again"):
+            await desk.execute(ImportCourse(course_id="c1"), idempotency_key=key)

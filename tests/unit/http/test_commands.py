@@ -75,8 +75,8 @@ async def test_if_match_takes_what_http_has_for_it(client, open_incident, what, 
     ("tag", "expected", "detail"),
     [
         ("*", "any", "expected a change, but there is none yet"),
-        ('"7", "9"', [7, 9], "expected the last change at position 7 or 9, but it is at 0"),
-        ('W/"0"', [], "expected the last change at no position, but it is at 0"),
+        ('"7", "9"', [7, 9], "expected no change after position 7 or 9, but the last one of 0 events is at 0"),
+        ('W/"0"', [], "expected no change after no position, but the last one of 0 events is at 0"),
     ],
 )
 async def test_what_was_expected_is_told(open_incident, tag, expected, detail):
