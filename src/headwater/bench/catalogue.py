@@ -22,12 +22,12 @@ from headwater.bench.read_side import (
 )
 from headwater.bench.rebuild import REBUILD, REBUILD_MILLION
 from headwater.bench.serve import SERVE
-from headwater.bench.slow_fsync import SLOW_FSYNC
+from headwater.bench.slow_fsync import QUICK_FSYNC, SLOW_FSYNC
 
 GROUPS: dict[str, Group] = {
     group.name: group
     for group in (
-        *(APPEND, SLOW_FSYNC, COMMANDS, LOAD, PROJECT, ASK, QUERIES_SQLITE, REBUILD, SERVE, FOOTPRINT),
+        *(APPEND, SLOW_FSYNC, COMMANDS, QUICK_FSYNC, LOAD, PROJECT, ASK, QUERIES_SQLITE, REBUILD, SERVE, FOOTPRINT),
         *(POSTGRES_APPEND, POSTGRES_SLOW_FSYNC, POSTGRES_DECAY, POSTGRES_COMMANDS, POSTGRES_PROJECT, POSTGRES_ASK),
         *(QUERIES_POSTGRES, QUERIES_SQLITE_MILLION, QUERIES_POSTGRES_MILLION, REBUILD_MILLION),
     )

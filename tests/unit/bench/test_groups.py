@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import msgspec
 import pytest
 
-from headwater.bench import main
+from headwater.bench import main, slow_fsync
 from headwater.bench.catalogue import GROUPS
 from headwater.bench.figures import Plan, Settings, Target
 from headwater.bench.fleet import Clients, measured_fleet
@@ -56,6 +56,17 @@ def test_a_target_speaks_of_figures_that_its_group_has(name, tmp_path):
 
     unknown = {each for each in asked - known if not each.startswith(_PEERS)}
     assert not unknown or plan.absent
+
+
+def test_what_a_group_lacks_is_named(tmp_path, monkeypatch):
+    """Its targets are then not measured, which is not the same as met."""
+    monkeypatch.setattr(slow_fsync, "_MEMORY", tmp_path / "none")
+    monkeypatch.setenv("PATH", "")
+
+    result = run_group(GROUPS["commands-quick-fsync"], Settings(directory=tmp_path), lambda _line: None)
+
+    assert result.absent == (slow_fsync.MEMORY_ABSENT, slow_fsync.SHIM_ABSENT)
+    assert [ratio.verdict for ratio in result.ratios] == ["not measured"] * 2
 
 
 def test_the_command_line_writes_a_report_for_programs_and_one_for_people(tmp_path, capsys):
