@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 
 class HeadwaterError(Exception):
@@ -22,3 +22,16 @@ class HeadwaterError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} ({self.remedy})" if self.remedy else self.message
+
+
+E = TypeVar("E", bound=HeadwaterError)
+
+
+def again(error: E) -> E:
+    """The same news for another who waits, as an exception of its own: one that is raised twice mixes tracebacks.
+
+    For classes that are made of a message, a remedy and fields, as all errors of stores and projections are.
+    """
+    made = type(error)(error.message, remedy=error.remedy, **error.fields)
+    made.__cause__ = error.__cause__ or error
+    return made

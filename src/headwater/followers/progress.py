@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from heapq import heappop, heappush
 from itertools import count
 
+from headwater.error_root import again
 from headwater.errors import ProjectionBehind, ProjectionError
 from headwater.followers.journal import Journal
 
@@ -112,7 +113,7 @@ class Progress:
     async def _wait_for_one(self, name: str, position: int) -> None:
         while self._positions.get(name, 0) < position:
             if name in self._failures:
-                raise _again(self._failures[name])
+                raise again(self._failures[name])
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             heappush(self._waiting.setdefault(name, []), (position, next(self._turn), future))
             self._wait(1)
@@ -149,13 +150,6 @@ class Progress:
             wanted=wanted,
             reached=reached,
         )
-
-
-def _again(error: ProjectionError) -> ProjectionError:
-    """The same news for each who waits, as an exception of its own."""
-    made = type(error)(error.message, remedy=error.remedy, **error.fields)
-    made.__cause__ = error.__cause__
-    return made
 
 
 def _wake(future: asyncio.Future[None]) -> None:

@@ -19,6 +19,7 @@ from headwater.backends.postgres.driver import Connection
 from headwater.backends.postgres.errors import UNIQUE_VIOLATION, is_lost, store_error
 from headwater.backends.postgres.statements import statement
 from headwater.clock import Clock
+from headwater.error_root import again
 from headwater.errors import StoreError
 from headwater.event_store.group_commit import GroupCommit, Pending
 from headwater.event_store.protocol import Appended, Conflict
@@ -151,10 +152,7 @@ class Writer:
 
     def _told(self, error: Exception) -> StoreError:
         """The same news for each caller, as an exception of its own."""
-        found = store_error(error, self._log.place)
-        made = type(found)(found.message, remedy=found.remedy, **found.fields)
-        made.__cause__ = found.__cause__ or found
-        return made
+        return again(error) if isinstance(error, StoreError) else store_error(error, self._log.place)
 
 
 class _Lane:

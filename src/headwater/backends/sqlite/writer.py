@@ -28,6 +28,7 @@ from headwater.backends.sqlite.pace import Pace
 from headwater.backends.sqlite.schema import Schema, prepare
 from headwater.backends.sqlite.wal_room import WalRoom
 from headwater.clock import Clock
+from headwater.error_root import again
 from headwater.errors import DuplicateEventId, InvalidAppend, OtherHistory, StoreError, StoreIOError
 from headwater.event_store.group_commit import GroupCommit
 from headwater.event_store.protocol import AppendCondition, NewEvent, RecordedEvent, Snapshot
@@ -173,9 +174,7 @@ class Writer:
     def _told(self, error: Exception, *, committing: bool) -> StoreError:
         """The same news for each caller, as an exception of its own."""
         if isinstance(error, StoreError):
-            made = type(error)(error.message, remedy=error.remedy, **error.fields)
-            made.__cause__ = error
-            return made
+            return again(error)
         if isinstance(error, apsw.Error | OSError):
             return store_error(error, self._file.path, committing=committing)
         made = StoreIOError(f"the writer of {self._file.path} failed: {error!r}", path=self._file.path)
