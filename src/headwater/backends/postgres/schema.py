@@ -79,6 +79,9 @@ async def _migrate(connection: Connection, schema: Schema, where: str, place: st
     found = _checked(await found_version(connection, schema, where), schema, place, migrate=True)
     if not await connection.fetchval(statement("schema_exists"), where):
         await connection.execute(f"CREATE SCHEMA {quoted(where)}")
+    # A migration that reads a function's text back expects names as they were written; and a strict database would
+    # take a variable that hides another for an error.
+    await connection.execute("SET LOCAL quote_all_identifiers = off; SET LOCAL plpgsql.extra_errors = 'none'")
     # Functions keep this path, so that they find their tables whatever path their caller has.
     await connection.execute(f"SET LOCAL search_path = {quoted(where)}, pg_temp")
     if not found:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import msgspec
 import pytest
 
 from headwater.backends.postgres import schema as schemas
 from headwater.backends.postgres.connection import PostgresLog, open_connection
 from headwater.backends.postgres.event_store import EVENT_LOG_SCHEMA
+from headwater.backends.postgres.integrity import log_checks
 from headwater.backends.postgres.row_statements import RowStatements
 from headwater.backends.postgres.row_writing import READ_STORE_SCHEMA
 from headwater.backends.postgres.schema import prepare
+from headwater.event_store import open_store
+from headwater.event_store.protocol import AppendCondition, Appended, Conflict, EventQuery, NewEvent
+from headwater.read_store import open_read_store
 
 KINDS = pytest.mark.parametrize("schema", [EVENT_LOG_SCHEMA, READ_STORE_SCHEMA], ids=lambda schema: schema.name)
 
@@ -141,3 +147,35 @@ async def test_who_was_let_append_still_is(postgres_url, sql):
         await connection.execute("DROP OWNED BY let_append; DROP ROLE let_append")
     finally:
         await connection.close()
+
+
+STRICT = "quote_all_identifiers = on", "plpgsql.extra_errors = 'all'"
+
+
+@pytest.fixture(params=["DATABASE", "ROLE"])
+def strict_url(request, postgres_url, sql):
+    """A database, or a role, that says how SQL is to be written."""
+    of_url = urlsplit(postgres_url)
+    whose = f"DATABASE {of_url.path[1:]}" if request.param == "DATABASE" else f"ROLE {of_url.username}"
+    for setting in STRICT:
+        sql(f"ALTER {whose} SET {setting}")
+    yield postgres_url
+    sql(f"ALTER {whose} RESET ALL")
+
+
+@pytest.mark.parametrize("version", range(1, EVENT_LOG_SCHEMA.version + 1))
+async def test_strict_settings_of_a_database_or_role_do_not_matter(strict_url, version):
+    """From any version the same functions are made, and they store and refuse what they do elsewhere."""
+    connection = await open_connection(PostgresLog.of_url(strict_url))
+    try:
+        assert await connection.fetchval("SHOW quote_all_identifiers") == "on"
+        await prepare(connection, msgspec.structs.replace(EVENT_LOG_SCHEMA, version=version), "headwater", "db")
+    finally:
+        await connection.close()
+    condition = AppendCondition(EventQuery.of(tags=("a:1",)))
+    first, second = ([NewEvent(type="Added", data=b"{}", tags=("a:1", "b:1"))] for _ in range(2))
+    async with open_store(strict_url) as store, open_read_store(strict_url):
+        assert await store.append(first, condition) == Appended(1, 1)
+        assert await store.append(first, condition) == Appended(1, 1, replayed=True)
+        assert await store.append(second, condition) == Conflict(1)
+    assert [check.faults for check in await log_checks(strict_url)] == [()] * 4
