@@ -54,7 +54,7 @@ class App:
         limits: Limits = DEFAULT_LIMITS,
         scope: ScopeOf | None = None,
     ) -> None:
-        if faults := _name_faults(name):
+        if faults := (*_name_faults(name), *_setting_faults(services, limits, (resolver, authorise, scope))):
             raise WiringError(faults)
         self.name = name
         self.authorise = authorise
@@ -131,6 +131,16 @@ def _name_faults(name: Any) -> tuple[str, ...]:
     if isinstance(name, str) and name:
         return ()
     return (f"the first argument is the app's name, as in App('desk', ...), not {name!r}",)
+
+
+def _setting_faults(services: Any, limits: Any, functions: tuple[Any, ...]) -> Iterator[str]:
+    if services is not None and not isinstance(services, Mapping):
+        yield f"services are a mapping from annotations to what they stand for, not {services!r}"
+    if not isinstance(limits, Limits):
+        yield f"limits are Limits(...), not {limits!r}"
+    for name, function in zip(("resolver", "authorise", "scope"), functions, strict=True):
+        if function is not None and not callable(function):
+            yield f"{name} is a function, not {function!r}"
 
 
 __all__ = ["App", "Resolver"]

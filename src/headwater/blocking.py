@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from typing import Any, TypeVar
 
 from headwater.aggregates import Aggregate
@@ -53,7 +53,8 @@ class BlockingRuntime:
             while (answer := self._wait(following())) is not None:
                 yield answer
         finally:
-            self._wait(answers.aclose())
+            with suppress(StoreClosed):  # a loop that is left after the application was closed
+                self._wait(answers.aclose())
 
     def caught_up(self, position: int | None = None, **terms: Any) -> int:
         """See ``Runtime.caught_up``."""

@@ -51,7 +51,7 @@ class Codec:
         """An event ready to append: name and version of its class, its body as JSON, its tags and ``extra_tags``.
 
         The body is read back before it goes out, because what is stored stays. Raises ``HandlerContractError`` if its
-        own class would refuse it.
+        own class would refuse it, or if the application does not know that class and could not read the event.
         """
         encoding = self._encodings.get(type(event)) or self._encoding(event)
         try:
@@ -206,6 +206,11 @@ class Codec:
     def _encoding(self, event: Event) -> _Encoding:
         cls = type(event)
         own = contract_of(cls)
+        if not self.catalogue.knows_event(own.name) or self.catalogue.event_type(own.name) is not cls:
+            raise HandlerContractError(
+                f"an event was made that the application does not know: {cls.__module__}.{cls.__qualname__}",
+                remedy="name its class where it is returned (`-> IncidentOpened`), or give it to App(...)",
+            )
         made = self._encodings[cls] = _Encoding(own.name, own.version, self._decoder(cls), tag_plan(cls))
         return made
 

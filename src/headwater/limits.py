@@ -11,7 +11,7 @@ from time import monotonic
 
 import msgspec
 
-from headwater.errors import ContractError, QueryTooExpensive, QueryTooSlow
+from headwater.errors import ContractError, QueryTooExpensive, QueryTooSlow, ReadOnlyViolation
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +108,12 @@ def current_allowance() -> Allowance | None:
         found = Allowance(found.limits, found.is_own)
         _CURRENT.set(found)
     return found
+
+
+def refuse_to_act() -> None:
+    """Raise ``ReadOnlyViolation`` if a query is being answered here: whatever it was given, it changes nothing."""
+    if _CURRENT.get() is not None:
+        raise ReadOnlyViolation("a query handler sent a command")
 
 
 def refuse_large_page(size: int) -> None:

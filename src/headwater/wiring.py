@@ -146,9 +146,13 @@ class _Parts:
                     yield f"{query.where} reads {name}, which no projection fills{_nearest(name, projected)}"
 
     def _unserved(self, found: dict[Any, Any], resolver: Callable[[Any], Any] | None) -> Iterator[str]:
-        for where, parameter in self._wanted():
+        for where, parameter, may_wait in self._wanted():
             wanted = parameter.annotation
-            if parameter.wants_now or wanted in found or _is_runtime(wanted):
+            if _is_runtime(wanted):
+                if not may_wait:
+                    yield f"{where} asks for the Runtime, but a decision depends on its state and command alone"
+                continue
+            if parameter.wants_now or wanted in found:
                 continue
             try:
                 found[wanted] = _resolve(resolver, wanted)
@@ -157,14 +161,15 @@ class _Parts:
                 name = getattr(wanted, "__name__", str(wanted))
                 yield f"{where} asks for {name}, which is no service of the app{_nearest(name, known)}"
 
-    def _wanted(self) -> Iterator[tuple[str, Parameter]]:
+    def _wanted(self) -> Iterator[tuple[str, Parameter, bool]]:
+        """Who asks for what, and whether that may be the opened application."""
         for plan in self.aggregates:
             for decider in plan.deciders.values():
-                yield from ((decider.where, parameter) for parameter in decider.extras)
+                yield from ((decider.where, parameter, False) for parameter in decider.extras)
         for handler in self.handlers:
-            yield from ((handler.where, parameter) for parameter in handler.extras)
+            yield from ((handler.where, parameter, True) for parameter in handler.extras)
         for query in self.queries:
-            yield from ((query.where, parameter) for parameter in query.services)
+            yield from ((query.where, parameter, True) for parameter in query.services)
 
 
 def _twice(kind: str, verb: str, owners: Iterable[tuple[Any, str]]) -> Iterator[str]:

@@ -37,6 +37,7 @@ from headwater.messages import Command, Query, Receipt, Tag, contract
 from headwater.queries.asking import answers
 from headwater.read_models import Indexed, Key, Projection, ReadModel, on
 from headwater.read_store import Reader
+from headwater.runtime import Runtime
 
 
 class CourseRow(ReadModel):
@@ -253,6 +254,15 @@ async def test_the_blocking_runtime_works_beside_a_running_loop() -> None:
 
 
 @pytest.mark.filterwarnings("error")
+def test_a_blocking_watch_may_outlive_its_block(tmp_path) -> None:
+    """It is left without a word when it is collected."""
+    with APP.open_blocking(f"sqlite:///{tmp_path}/courses.db") as desk:
+        answers_of_it = desk.watch(GetCourse(course_id="c1"))
+        assert next(answers_of_it).value is None
+    answers_of_it.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.filterwarnings("error")
 def test_a_blocking_runtime_is_of_no_use_after_its_block() -> None:
     """It says so, as the stores do."""
     with APP.open_blocking("memory:") as desk:
@@ -284,6 +294,15 @@ class AlsoDefines(Aggregate):
 
     @decide
     def define(self, command: DefineCourse) -> CourseDefined: ...
+
+
+class Busy(Aggregate):
+    """It would do more than decide."""
+
+    course_id: Annotated[str, Tag("course")]
+
+    @decide
+    def define(self, command: DefineCourse, runtime: Runtime) -> CourseDefined: ...
 
 
 class OtherRow(ReadModel):
@@ -319,6 +338,7 @@ async def wrong_answer(query: GetCourse, courses: Reader[CourseRow]) -> int:
         ((find_other,), "reads OtherRow, which no projection fills"),
         ((Courses, wrong_answer), "returns int, but GetCourse is a Query"),
         ((GetCourse,), "nobody answers GetCourse"),
+        ((Busy,), "Busy.define asks for the Runtime, but a decision depends on its state and command alone"),
         ((Invoices,), "asks for Numbering, which is no service of the app"),
         (("Course",), "'Course' is no part of an app"),
     ],
@@ -329,6 +349,13 @@ def test_each_wiring_fault_is_named(parts, fault) -> None:
     with pytest.raises(WiringError) as wrong:
         App("courses", *parts)
     assert any(fault in found for found in wrong.value.faults), wrong.value.faults
+
+
+@pytest.mark.parametrize("name", ["services", "resolver", "authorise", "limits", "scope"])
+def test_settings_of_an_app_are_looked_at(name) -> None:
+    """A mapping, limits and functions; nothing else comes as far as the first command."""
+    with pytest.raises(WiringError, match=f"{name} (is|are) .*, not 5"):
+        App("courses", Course, **{name: 5})
 
 
 def test_all_faults_come_at_once() -> None:

@@ -68,6 +68,22 @@ def test_event_that_its_class_refuses_is_never_stored():
     assert [error.pointer for error in caught.value.errors] == ["/incident_id", "/impact"]
 
 
+@contract("IncidentOpened")
+class Impostor(Event):
+    """It takes another one's name."""
+
+
+class Stray(Event):
+    """Nobody named it."""
+
+
+@pytest.mark.parametrize("stray", [Stray(), Impostor()])
+def test_event_that_nobody_could_read_is_never_stored(stray):
+    """A class that is no part of the application is no contract, be its name what it may."""
+    with pytest.raises(HandlerContractError, match="does not know"):
+        CODEC.encode_event(stray)
+
+
 def test_event_without_a_json_form_is_never_stored():
     """A value that cannot be encoded is told by its field."""
     with pytest.raises(HandlerContractError, match="/caller"):

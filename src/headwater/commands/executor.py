@@ -46,6 +46,7 @@ from headwater.event_store.protocol import (
     EventQuery,
     EventStore,
 )
+from headwater.limits import refuse_to_act
 from headwater.messages import Authorise, Command, Event, Metadata, Query, Receipt, Tell, contract_of
 
 _ALLOWED = True
@@ -111,6 +112,7 @@ class Executor:
 
     def execute(self, command: Command, origin: Origin = NOWHERE) -> Coroutine[Any, Any, Receipt]:
         """Carry out a valid command; await its receipt, which comes once its events are durable."""
+        refuse_to_act()
         verdict = _ALLOWED if self._authorise is None else self._authorise(command, origin.actor)
         return self._carry_out(command, origin, verdict)
 
@@ -189,6 +191,7 @@ class Executor:
         task, which is returned so that a server can wait for it; to cancel it gives the command up.
         """
         try:
+            refuse_to_act()
             if self._authorise is not None and (verdict := self._authorise(command, origin.actor)) is not True:
                 if inspect.isawaitable(verdict):
                     return self._spawn(self._carry_out(command, origin, verdict), tell)

@@ -14,7 +14,7 @@ import msgspec
 
 from headwater.clock import Clock
 from headwater.codec import Codec
-from headwater.errors import HeadwaterError, UnknownMessage
+from headwater.errors import ContractError, HeadwaterError, UnknownMessage
 from headwater.limits import DEFAULT_LIMITS, Limits, Terms, begin_query, end_query
 from headwater.messages import Cache, Query, ScopeOf, contract_of
 from headwater.queries.asking import Answer, QueryPlan, answer_type_of
@@ -164,6 +164,8 @@ class Asker:
 
     def _call(self, query: Query[Any]) -> _Call:
         plan = self._plans.get(type(query))
+        if not isinstance(query, Query):
+            raise ContractError(f"{query!r} is not a query", remedy="give one that is made, as in FindIncidents(...)")
         if plan is None:
             known = [contract_of(each).name for each in self._plans]
             raise UnknownMessage("query", contract_of(type(query)).name, known=known)

@@ -13,7 +13,7 @@ from tests.accounts import STRICT, Balance, Balances, Deposited, Entry, bank
 from tests.askers import asker_of
 
 from headwater.clock import Now
-from headwater.errors import ProjectionBehind, ProjectionFailed, UnknownMessage
+from headwater.errors import ContractError, ProjectionBehind, ProjectionFailed, UnknownMessage
 from headwater.event_store.memory import MemoryEventStore
 from headwater.messages import Query
 from headwater.queries.asking import answer_type_of, answers, is_query_handler, query_plan
@@ -152,6 +152,13 @@ async def test_a_query_nobody_answers():
     async with asked() as desk:
         with pytest.raises(UnknownMessage, match="GetFee"):
             await desk.asker.ask(GetFee())
+
+
+async def test_a_class_in_the_place_of_a_query_is_told():
+    """Whoever forgets the parentheses learns it from a typed error."""
+    async with asked(get_fee) as desk:
+        with pytest.raises(ContractError, match="is not a query"):
+            await desk.asker.ask(GetFee)
 
 
 async def test_an_answer_grows_old_by_what_it_misses():
