@@ -1,6 +1,6 @@
 """One number for a whole log: each event's hash covers the hash before it, so equal heads mean equal histories.
 
-Reads: event_store/protocol.py. Read next: verify.py, replicate.py.
+Reads: event_store/paging.py. Read next: verify.py, replicate.py.
 
 The canonical form of an event is binary and says every length, so no two events have the same: position, time in
 microseconds and version as big-endian integers of 64 bits, then id, type, number of tags, tags in their order, metadata
@@ -16,6 +16,7 @@ from struct import Struct
 import msgspec
 
 from headwater.errors import StoreCorrupt
+from headwater.event_store.paging import PAGE_BYTES, read_page
 from headwater.event_store.protocol import EventStore, RecordedEvent
 
 _DIGEST_BYTES = 32
@@ -76,11 +77,14 @@ async def chain_of(store: EventStore, *, until: int | None = None) -> Chain:
 
 
 async def slices(
-    store: EventStore, *, after: int = 0, until: int, size: int = _SLICE
+    store: EventStore, *, after: int = 0, until: int, size: int = _SLICE, size_bytes: int = PAGE_BYTES
 ) -> AsyncIterator[Sequence[RecordedEvent]]:
-    """All events after ``after`` up to ``until``, so many at a time. Raises ``StoreCorrupt`` if one is missing."""
+    """All events after ``after`` up to ``until``, at most so many at a time (see ``read_page``).
+
+    Raises ``StoreCorrupt`` if one is missing.
+    """
     while after < until:
-        events = (await store.read(after=after, limit=min(size, until - after))).events
+        events = await read_page(store, after=after, limit=min(size, until - after), limit_bytes=size_bytes)
         expected = range(after + 1, after + len(events) + 1)
         if not events or [event.position for event in events] != list(expected):
             raise StoreCorrupt(

@@ -10,19 +10,22 @@ stopped at any moment, even by ``kill -9``, and started again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import zip_longest
 from typing import Protocol
 
 import msgspec
 
 from headwater.errors import OtherHistory, StoreCorrupt, UnsupportedUrl
-from headwater.event_store.protocol import EventStore, RecordedEvent
+from headwater.event_store.paging import PAGE_BYTES, read_page
+from headwater.event_store.protocol import EventQuery, EventStore, RecordedEvent
 from headwater.event_store.replica import Replica
 from headwater.integration.chain import Chain, slices
 
 Moved = Callable[[int, int | None], None]
 BATCH = 1_000
+_NOTHING = EventQuery.of(types=("headwater.nothing",))
+"""Who subscribes to it hears that the log goes on, and is given no events, of which a page may be of any size."""
 
 
 class ReplicaStore(EventStore, Replica, Protocol):
@@ -50,15 +53,17 @@ async def replicate(
     target: EventStore,
     *,
     batch: int = BATCH,
+    batch_bytes: int = PAGE_BYTES,
     follow: asyncio.Event | None = None,
     moved: Moved = lambda _done, _total: None,
 ) -> Replication:
     """Bring the target to the source's head of now; with ``follow``, go on with what comes until that event is set.
 
-    ``batch`` events are one transaction. ``moved(done, total)`` tells progress. Raises ``OtherHistory`` if the target
-    is no prefix of the source or somebody else writes to it, ``UnsupportedUrl`` if it cannot hold a copy.
+    At most ``batch`` events are one transaction, fewer where these have more than ``batch_bytes``; a larger one goes
+    alone. ``moved(done, total)`` tells progress. Raises ``OtherHistory`` if the target is no prefix of the source or
+    somebody else writes to it, ``UnsupportedUrl`` if it cannot hold a copy.
     """
-    copy = _Copy(source, as_replica(target), batch, moved)
+    copy = _Copy(source, as_replica(target), batch, batch_bytes, moved)
     await copy.compare()
     await copy.bring_to(await source.head())
     if follow is not None:
@@ -77,10 +82,11 @@ def as_replica(store: EventStore) -> ReplicaStore:
 class _Copy:
     """One run: two stores, and the chain of each as far as they were read."""
 
-    def __init__(self, source: EventStore, target: ReplicaStore, batch: int, moved: Moved) -> None:
+    def __init__(self, source: EventStore, target: ReplicaStore, batch: int, batch_bytes: int, moved: Moved) -> None:
         self._source = source
         self._target = target
         self._batch = batch
+        self._batch_bytes = batch_bytes
         self._moved = moved
         self._chain = self._target_chain = Chain()
         self._compared = 0
@@ -91,21 +97,21 @@ class _Copy:
         if target_head > head:
             raise OtherHistory(f"the target is ahead: it has {target_head} events, the source {head}", head=head)
         await self._glance(target_head)
-        async for events in slices(self._source, until=target_head, size=self._batch):
-            self._agree(events, await self._there(events))
+        async for events in self._pages(target_head):
+            await self._hold_against_target(events)
             self._moved(self._chain.position, target_head)
         self._compared = target_head
 
     async def bring_to(self, head: int) -> None:
         """Copy everything up to that position."""
-        async for events in slices(self._source, after=self._chain.position, until=head, size=self._batch):
+        async for events in self._pages(head):
             await self._take(events)
             self._moved(self._chain.position, head)
 
     async def follow_until(self, stop: asyncio.Event) -> None:
         """Copy what comes, as it comes. A stop lets the batch under way come to its end."""
         stopped = asyncio.ensure_future(stop.wait())
-        news = aiter(self._source.subscribe(after=self._chain.position))
+        news = aiter(self._source.subscribe(_NOTHING, after=self._chain.position))
         try:
             while not stop.is_set():
                 coming = asyncio.ensure_future(anext(news))
@@ -114,8 +120,11 @@ class _Copy:
                     coming.cancel()
                     await asyncio.wait((coming,))
                     return
-                await self._take_in_batches((await coming).events)
-                self._moved(self._chain.position, None)
+                async for events in self._pages((await coming).head):
+                    await self._take(events)
+                    self._moved(self._chain.position, None)
+                    if stop.is_set():
+                        break
         finally:
             stopped.cancel()
 
@@ -132,18 +141,24 @@ class _Copy:
             theirs = await self._target.read(after=last - 1, limit=1)
             _same(ours.events, theirs.events)
 
-    async def _take_in_batches(self, events: Sequence[RecordedEvent]) -> None:
-        for start in range(0, len(events), self._batch):
-            await self._take(events[start : start + self._batch])
+    def _pages(self, until: int) -> AsyncIterator[Sequence[RecordedEvent]]:
+        """The source's events from here up to that position."""
+        after = self._chain.position
+        return slices(self._source, after=after, until=until, size=self._batch, size_bytes=self._batch_bytes)
 
     async def _take(self, events: Sequence[RecordedEvent]) -> None:
         """Copy a batch and read it back."""
         await self._target.copy(events)
-        self._agree(events, await self._there(events))
+        await self._hold_against_target(events)
 
-    async def _there(self, events: Sequence[RecordedEvent]) -> Sequence[RecordedEvent]:
-        """What the target has at the places of these events."""
-        return (await self._target.read(after=events[0].position - 1, limit=len(events))).events
+    async def _hold_against_target(self, events: Sequence[RecordedEvent]) -> None:
+        """Compare these events with what the target has at their places, which may be larger and take several pages."""
+        at = 0
+        while at < len(events):
+            after, left = events[at].position - 1, len(events) - at
+            theirs = await read_page(self._target, after=after, limit=left, limit_bytes=self._batch_bytes)
+            self._agree(events[at : at + max(1, len(theirs))], theirs)
+            at += len(theirs)
 
     def _agree(self, ours: Sequence[RecordedEvent], theirs: Sequence[RecordedEvent]) -> None:
         chain, target_chain = self._chain.and_then(ours), self._target_chain.and_then(theirs)

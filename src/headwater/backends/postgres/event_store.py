@@ -152,6 +152,10 @@ class PostgresEventStore:
         """See ``Replica.copy``."""
         return await self._at_home(self._copy(events))
 
+    async def sizes(self, after: int, limit: int) -> Sequence[int]:
+        """See ``Measured.sizes``. They are asked of the primary, which has all that a read gives."""
+        return await self._at_home(self._primary.sizes(after, limit))
+
     async def load_snapshot(self, key: str) -> Snapshot | None:
         """See ``EventStore.load_snapshot``."""
         return await self._at_home(self._reader.load_snapshot(key))

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from headwater.backends.postgres.batches import LARGEST, SEPARATOR
 from headwater.backends.postgres.connection import Lanes, PostgresLog
 from headwater.backends.postgres.driver import Connection, Row
+from headwater.backends.postgres.statements import statement
 from headwater.event_store.protocol import EventQuery, RecordedEvent, Slice, Snapshot
 
 
@@ -22,6 +23,7 @@ class EventReader:
         schema = log.quoted_schema
         self._read = log.function("read_events", 5)
         self._head = f"SELECT coalesce(max(position), 0) FROM {schema}.events"  # noqa: S608  a quoted name
+        self._sizes = statement("load_sizes").format(schema=schema)
         self._types = f"SELECT id, name FROM {schema}.types"  # noqa: S608  as above
         self._snapshot = f"SELECT position, fingerprint, state FROM {schema}.snapshots WHERE key = $1"  # noqa: S608
 
@@ -44,6 +46,11 @@ class EventReader:
     async def head(self) -> int:
         """The last position, 0 for an empty log."""
         return int(await self._lanes.asked(lambda connection: connection.fetchval(self._head)))
+
+    async def sizes(self, after: int, limit: int) -> list[int]:
+        """How large the events after that position are."""
+        rows = await self._lanes.asked(lambda connection: connection.fetch(self._sizes, min(after, LARGEST), limit))
+        return [row[0] for row in rows]
 
     async def load_snapshot(self, key: str) -> Snapshot | None:
         """The snapshot of that key."""

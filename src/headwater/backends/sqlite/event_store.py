@@ -128,6 +128,11 @@ class SqliteEventStore:
         self._refuse_if_closed()
         return self._reader.head()
 
+    async def sizes(self, after: int, limit: int) -> Sequence[int]:
+        """See ``Measured.sizes``."""
+        self._refuse_if_closed()
+        return await self._reader.sizes(after, limit)
+
     async def load_snapshot(self, key: str) -> Snapshot | None:
         """See ``EventStore.load_snapshot``."""
         self._refuse_if_closed()

@@ -32,6 +32,7 @@ class EventReader:
         self._types = types
         self._read_head = statement("read_head")
         self._load_snapshot = statement("load_snapshot")
+        self._load_sizes = statement("load_sizes")
 
     async def read(self, query: EventQuery, after: int, limit: int | None, *, backwards: bool) -> Slice:
         """The matching events and the log's head, both from one snapshot."""
@@ -59,6 +60,19 @@ class EventReader:
         lane = self._lanes.take(limited=False)
         try:
             found: int = lane.connection.execute(self._read_head).fetchall()[0][0]
+        except apsw.Error as error:
+            raise self._lanes.failed(lane, error) from error
+        self._lanes.give(lane)
+        return found
+
+    async def sizes(self, after: int, limit: int) -> list[int]:
+        """How large the events after that position are."""
+        return await asyncio.get_running_loop().run_in_executor(None, self._sizes, after, limit)
+
+    def _sizes(self, after: int, limit: int) -> list[int]:
+        lane = self._lanes.take(limited=False)
+        try:
+            found = [row[0] for row in lane.connection.execute(self._load_sizes, (after, limit))]
         except apsw.Error as error:
             raise self._lanes.failed(lane, error) from error
         self._lanes.give(lane)

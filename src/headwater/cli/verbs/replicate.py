@@ -26,7 +26,7 @@ from headwater.integration.replicate import BATCH, Replication, replicate
     default=BATCH,
     show_default=True,
     metavar="N",
-    help="Events in one transaction.",
+    help="Events in one transaction at most; fewer if they are large.",
 )
 @verb
 async def command(
