@@ -162,7 +162,7 @@ class Asker:
         self.streams.close()
         await self.cache.close()
 
-    def _call(self, query: Query[Any]) -> _Call:
+    def _call(self, query: Any) -> _Call:
         plan = self._plans.get(type(query))
         if not isinstance(query, Query):
             raise ContractError(f"{query!r} is not a query", remedy="give one that is made, as in FindIncidents(...)")
