@@ -85,6 +85,7 @@ class GroupCommit(Generic[W]):
         desk = self._desks.get(loop) or self._desk_of(loop)
         if self._closed:
             raise closed()
+        # `is_full` written out: every append passes here, and the call would take longer than the comparison.
         if desk.queued or desk.requests >= self.requests or desk.payload_bytes >= self.payload_bytes:
             return False
         desk.requests += 1
