@@ -162,9 +162,10 @@ class Asker:
         self.streams.close()
         await self.cache.close()
 
-    def _call(self, query: Any) -> _Call:
+    def _call(self, query: Query[Any]) -> _Call:
         plan = self._plans.get(type(query))
-        if not isinstance(query, Query):
+        given: Any = query
+        if not isinstance(given, Query):
             raise ContractError(f"{query!r} is not a query", remedy="give one that is made, as in FindIncidents(...)")
         if plan is None:
             known = [contract_of(each).name for each in self._plans]
