@@ -9,6 +9,7 @@ several times is a list. Names with a dot (``page.size=10``) go inside; the code
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,13 +34,22 @@ def body_of(words: Sequence[str], fields: Sequence[str] = ()) -> bytes | dict[st
         raise click.UsageError("give one body as JSON, or fields as NAME=VALUE, not both")
     (word,) = words
     if word == "-":
-        return sys.stdin.buffer.read()
+        return _typed_in()
     if not word.startswith("@"):
         return os.fsencode(word)  # the very bytes that stand on the command line
     try:
         return Path(word[1:]).read_bytes()
     except OSError as error:
         raise click.UsageError(f"{word[1:]} cannot be read: {error.strerror}") from None
+
+
+def _typed_in() -> bytes:
+    """All of standard input. An event loop's own handler of Ctrl+C would wait until it has come to an end."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return sys.stdin.buffer.read()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def parameters_of(words: Sequence[str]) -> dict[str, Any]:

@@ -1,5 +1,13 @@
 from __future__ import annotations
 
+import array
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import termios
+
 import pytest
 
 
@@ -31,6 +39,30 @@ def test_the_body_comes_from_standard_input_or_a_file(process, project):
     (project / "body.json").write_text('{"task_id": "t2", "title": "Bread"}')
     assert process("send", "app:app", "add-task", "-", given='{"task_id": "t1", "title": "Milk"}').code == 0
     assert process("send", "app:app", "add-task", "@body.json", "--json").json["position"] == 2
+
+
+def unread(pipe):
+    """How many bytes wait in a pipe."""
+    size = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, size)
+    return size[0]
+
+
+def test_who_types_a_body_may_interrupt(project):
+    """Once is enough, though the input has not come to an end."""
+    words = (sys.executable, "-m", "headwater", "send", "app:app", "add-task", "-")
+    ours, typed = os.pipe()
+    with subprocess.Popen(words, stdin=ours, stderr=subprocess.PIPE) as sender:
+        os.write(typed, b"{")
+        while unread(ours) and sender.poll() is None:  # until it stands at the second read
+            os.sched_yield()
+        sender.send_signal(signal.SIGINT)
+        try:
+            assert sender.wait(timeout=30) == 130
+        finally:
+            sender.kill()
+    os.close(typed)
+    os.close(ours)
 
 
 def test_a_refusal_exits_with_1_and_its_reason(headwater):

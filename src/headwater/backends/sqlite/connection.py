@@ -61,8 +61,9 @@ class SqliteFile(msgspec.Struct, frozen=True, kw_only=True):
         """``sqlite:///relative.db`` or ``sqlite:////absolute.db``, options after ``?``. Raises ``UnsupportedUrl``."""
         address, _, query = url.partition("?")
         path = unquote(address.removeprefix(_SCHEME))
-        if not address.startswith(_SCHEME) or not path or "\0" in path:
-            raise UnsupportedUrl(f"{url!r} names no SQLite file", remedy="write sqlite:///file.db", url=url)
+        if not address.startswith(_SCHEME) or path in ("", ":memory:") or "\0" in path:
+            remedy = "write sqlite:///file.db; what lives in memory is memory:"
+            raise UnsupportedUrl(f"{url!r} names no SQLite file", remedy=remedy, url=url)
         options = dict(parse_qsl(query, keep_blank_values=True))
         unknown = sorted(options.keys() - _OPTIONS.keys())
         if unknown:

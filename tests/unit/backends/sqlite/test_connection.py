@@ -45,6 +45,7 @@ def test_a_url_gives_path_and_options():
     [
         "sqlite:",
         "sqlite:///",
+        "sqlite:///:memory:",
         "sqlite://x",
         "sqlite:///x%00y",
         "sqlite:///x?durability=none",
