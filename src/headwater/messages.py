@@ -47,15 +47,15 @@ class Tag:
     """Marks a field as what an event is about: ``Annotated[str, Tag("incident")]`` gives the tag ``incident:INC1``.
 
     A list field gives a tag per element, ``None`` gives none. Allowed values: ``str``, ``int``, ``UUID``, ``date``,
-    ``Enum``. The name is a plain word without ``:``.
+    ``Enum``. The name is a plain word without ``:``, else ``ContractError``.
     """
 
     __slots__ = ("name",)
 
     def __init__(self, name: str) -> None:
-        if not name or ":" in name:
-            msg = f"a tag name is a plain word without ':', not {name!r}"
-            raise ValueError(msg)
+        given: Any = name
+        if not isinstance(given, str) or ":" in given or not given.isprintable() or given.split() != [given]:
+            raise ContractError(f"a tag's name is a plain word without ':', not {given!r}")
         self.name = name
 
     def __repr__(self) -> str:

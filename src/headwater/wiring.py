@@ -19,6 +19,7 @@ from headwater.commands.routing import Route, routes_of
 from headwater.messages import Command, Message
 from headwater.queries.asking import QueryPlan, declared_query_plan, is_query_handler, needs_no_handler, query_plan
 from headwater.read_models import Projection, ProjectionPlan, projection_plan
+from headwater.read_store.tables import table_names
 from headwater.signatures import Parameter
 from headwater.upcasting import is_upcaster
 
@@ -96,6 +97,7 @@ class _Parts:
         self.faults.extend(_twice("query", "answered", ((q.query, q.where) for q in self.queries)))
         self.faults.extend(_twice("projection", "named", ((p.name, p.where) for p in self.projections)))
         self.faults.extend(_twice("read model", "filled", ((m, p.where) for p in self.projections for m in p.models)))
+        self.faults.extend(_twice("table", "filled", ((n, p.where) for p in self.projections for n in table_names(p))))
         self.faults.extend(self._undecided(catalogue))
         self.faults.extend(self._unprojected())
         found = dict(services)

@@ -309,6 +309,16 @@ class OtherRow(ReadModel):
     key: Annotated[str, Key()]
 
 
+class CourseLoads(Projection[OtherRow]):
+    @on
+    def defined(self, event: CourseDefined) -> OtherRow: ...
+
+
+class Course_Loads(Projection[OtherRow]):  # noqa: N801  its table would be that of the other one
+    @on
+    def defined(self, event: CourseDefined) -> OtherRow: ...
+
+
 class FindOther(Query[list[OtherRow]]):
     """Its rows are filled by nobody."""
 
@@ -341,6 +351,7 @@ async def wrong_answer(query: GetCourse, courses: Reader[CourseRow]) -> int:
         ((Busy,), "Busy.define asks for the Runtime, but a decision depends on its state and command alone"),
         ((Invoices,), "asks for Numbering, which is no service of the app"),
         (("Course",), "'Course' is no part of an app"),
+        ((Course_Loads, CourseLoads), "table course_loads_v1 is filled twice: by Course_Loads and by CourseLoads"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from headwater import annotations, tags
-from headwater.errors import WiringError
+from headwater.errors import ContractError, WiringError
 from headwater.messages import Event, Tag
 from headwater.tags import TagField, tag_faults, tag_fields, tag_plan, tag_value
 
@@ -134,6 +134,13 @@ def test_same_tag_on_two_fields_gives_both_values_once():
     """Two fields with one tag name give two tags, equal values one."""
     assert tag_plan(Merged)(Merged(source="INC1", target="INC2")) == ("incident:INC1", "incident:INC2")
     assert tag_plan(Merged)(Merged(source="INC1", target="INC1")) == ("incident:INC1",)
+
+
+@pytest.mark.parametrize("name", ["", " ", "a b", "a:b", "a\n", "\u0085", 5, None])
+def test_name_of_a_tag_is_a_plain_word(name):
+    """Others would give tags that no store takes, or that cannot be told from others."""
+    with pytest.raises(ContractError, match="a plain word"):
+        Tag(name)
 
 
 def test_absent_value_gives_no_tag():

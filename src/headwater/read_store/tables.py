@@ -86,8 +86,7 @@ class Table:
 
     def name_in(self, version: int, side: int) -> str:
         """What the table is called for that version, on that side."""
-        stem = self.projection if self._sole else f"{self.projection}_{self.model.__name__}"
-        return _table_name(stem, version, side)
+        return _table_name(_stem(self.projection, self.model, sole=self._sole), version, side)
 
     def stored_key(self, key: Any) -> RowKey:
         """A key as handlers give it (one value, or a tuple of values), as it is stored.
@@ -135,6 +134,16 @@ def tables_of(plan: ProjectionPlan, side: int = 0) -> tuple[Table, ...]:
     """The tables that a projection fills, on one side."""
     sole = len(plan.models) == 1
     return tuple(Table(plan.name, plan.version, model, side, sole=sole) for model in plan.models)
+
+
+def table_names(plan: ProjectionPlan) -> tuple[str, ...]:
+    """What the tables of a projection are called at its first version. No other projection may have one of them."""
+    sole = len(plan.models) == 1
+    return tuple(_table_name(_stem(plan.name, model, sole=sole), 1, 0) for model in plan.models)
+
+
+def _stem(projection: str, model: type[ReadModel], *, sole: bool) -> str:
+    return projection if sole else f"{projection}_{model.__name__}"
 
 
 def _table_name(projection: str, version: int, side: int) -> str:
