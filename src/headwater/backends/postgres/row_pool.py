@@ -2,6 +2,9 @@
 
 The settings come with the connection. A pooler such as PgBouncer, which gives each transaction to another session of
 the server, takes none: behind one, whatever is done is done in a transaction that begins with the settings.
+
+The driver's pool opens, counts and closes connections. To lend one and take it back costs it as much as a row by key
+costs altogether, so a connection that nobody waits for stays at hand for the next who asks.
 Read next: row_reading.py, row_writing.py.
 """
 
@@ -9,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
 from headwater.backends.postgres.driver import Connection, Pool, make_pool
@@ -21,6 +24,7 @@ from headwater.errors import StoreBusy
 _KEPT_STATEMENTS = 400
 _MANY = 1 << 40
 _FAREWELL_SECONDS = 2.0
+_AT_HAND_SECONDS = 60.0
 _NOT_TAKEN = "08P01"
 _CROWDED: dict[Blame, str] = {
     "rows": "check the server and the network, or give a larger write_pool_size",
@@ -38,6 +42,10 @@ class RowPool:
         self._timeout = server.pool_timeout
         self._blame: Blame = blame
         self._local = local
+        self._at_hand: list[Connection] = []
+        self._waiting = 0
+        self._closed = False
+        self._tidying: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(
@@ -71,15 +79,9 @@ class RowPool:
                 return False
             raise
 
-    @asynccontextmanager
-    async def lent(self, blame: Blame | None = None) -> AsyncGenerator[Connection, None]:
+    def lent(self, blame: Blame | None = None) -> AbstractAsyncContextManager[Connection]:
         """A connection nobody else uses, for single statements that only read. Raises ``StoreBusy`` if none is free."""
-        async with self._borrowed(blame) as connection:
-            if not self._local:
-                yield connection
-                return
-            async with self._undone(connection):
-                yield connection
+        return self.snapshot(blame) if self._local else self._borrowed(blame)
 
     @asynccontextmanager
     async def snapshot(self, blame: Blame | None = None) -> AsyncGenerator[Connection, None]:
@@ -105,28 +107,65 @@ class RowPool:
 
     async def close(self) -> None:
         """Close the connections: what is under way gets a moment, then it is broken off."""
+        self._closed = True
+        if self._tidying is not None:
+            self._tidying.cancel()
         try:
             async with asyncio.timeout(_FAREWELL_SECONDS):
+                await self._put_away()
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
 
     @asynccontextmanager
     async def _borrowed(self, blame: Blame | None = None) -> AsyncGenerator[Connection, None]:
+        connection = await self._take()
+        is_well = False
         try:
-            connection = await self._pool.acquire(timeout=self._timeout)
+            yield connection
+            is_well = True
+        except Exception as error:
+            raise row_error(error, self._place, blame or self._blame) from error
+        finally:
+            if is_well and not (self._waiting or self._closed):
+                self._keep_at_hand(connection)
+            else:
+                await self._give(connection)
+
+    async def _take(self) -> Connection:
+        while self._at_hand:
+            connection = self._at_hand.pop()
+            if not _is_gone(connection):
+                return connection
+            await self._give(connection)
+        self._waiting += 1
+        try:
+            return await self._pool.acquire(timeout=self._timeout)
         except TimeoutError as error:
             what = f"no connection to {self._place} became free in {self._timeout} s"
             raise StoreBusy(what, remedy=_CROWDED[self._blame]) from error
         except Exception as error:
             raise row_error(error, self._place, "store") from error
-        try:
-            yield connection
-        except Exception as error:
-            raise row_error(error, self._place, blame or self._blame) from error
         finally:
-            with suppress(Exception):  # it was cut, or does not answer: the pool makes another one
-                await self._pool.release(connection, timeout=_FAREWELL_SECONDS)
+            self._waiting -= 1
+
+    def _keep_at_hand(self, connection: Connection) -> None:
+        self._at_hand.append(connection)
+        if self._tidying is None or self._tidying.done():
+            self._tidying = asyncio.get_running_loop().create_task(self._tidy())
+
+    async def _tidy(self) -> None:
+        """Now and then give what lies at hand to the pool, which closes what is not asked for any more."""
+        await asyncio.sleep(_AT_HAND_SECONDS)
+        await self._put_away()
+
+    async def _put_away(self) -> None:
+        while self._at_hand:
+            await self._give(self._at_hand.pop())
+
+    async def _give(self, connection: Connection) -> None:
+        with suppress(Exception):  # it was cut, or does not answer: the pool makes another one
+            await self._pool.release(connection, timeout=_FAREWELL_SECONDS)
 
     @asynccontextmanager
     async def _undone(self, connection: Connection) -> AsyncGenerator[None, None]:
@@ -136,6 +175,13 @@ class RowPool:
                     await connection.execute(self._local)
                 yield
                 raise _TakenBack
+
+
+def _is_gone(connection: Connection) -> bool:
+    try:
+        return connection.is_closed()
+    except Exception:  # noqa: BLE001  when it was cut, the driver's pool took it back itself
+        return True
 
 
 class _TakenBack(Exception):
