@@ -40,7 +40,7 @@ class Sale(ReadModel):
 
     sale_id: Annotated[str, Key()]
     customer: str
-    state: Annotated[str, Indexed("made_at")]
+    state: Annotated[str, Indexed("made_at"), Indexed("region", "made_at")]
     region: str
     total: int
     made_at: Annotated[int, Indexed()]
