@@ -10,6 +10,7 @@ Both take a test of keys: who works on a range of slices folds the rows in it, a
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -45,7 +46,7 @@ class Folding:
 
     def __init__(self, plan: ProjectionPlan, side: int = 0) -> None:
         (self.table,) = tables_of(plan, side)
-        self.sequences = Sequences(plan, self.table)
+        self._sequences = Sequences(plan, self.table)
         self._types = plan.event_types
         projection = plan.cls()
         self._steps: dict[type[Any], _Making | _Changing] = {
@@ -65,6 +66,19 @@ class Folding:
                     continue
         return needed if owned is None else set(filter(owned, needed))
 
+    def keys_of(self, fact: Happening) -> list[RowKey] | None:
+        """The keys of the rows that the event is about; ``None`` if nobody can tell.
+
+        What makes new rows is asked for them: a row need not have the key that the event names.
+        """
+        step = self._steps.get(type(fact.event))
+        if isinstance(step, _Making):
+            made: dict[RowKey, Any] = {}
+            with suppress(Exception):  # code of the user: if it fails, what the event names has to do
+                step.apply(fact, {}, made, None)
+                return list(made)
+        return self._sequences.keys_of(fact)
+
     def fold(self, facts: Sequence[Happening], rows: Rows, owned: Owned | None = None) -> Batch:
         """Apply the events in order. ``rows`` are those that there are of the keys they need, perhaps among others."""
         changed: dict[RowKey, Any] = {}
@@ -78,7 +92,7 @@ class Folding:
             except AtRow as error:
                 return Batch(changed, fact.position, error.cause, error.key)
             except Exception as error:  # noqa: BLE001  code of the user may raise anything; the follower decides
-                key = only(self.sequences.keys_of(fact))
+                key = only(self._sequences.keys_of(fact))
                 if key is None or owned is None or owned(key):  # else it is for those to whom the row belongs
                     return Batch(changed, fact.position, error, key)
         return Batch(changed)

@@ -61,7 +61,7 @@ class Projector:
 
     def keys_of(self, fact: Fact) -> list[RowKey] | None:
         """See ``Consumer.keys_of``."""
-        return self._folding.sequences.keys_of(fact)
+        return self._folding.keys_of(fact)
 
 
 def _fault(batch: Batch, facts: Sequence[Fact]) -> Fault | None:
