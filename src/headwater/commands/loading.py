@@ -16,13 +16,14 @@ from headwater.commands.fingerprints import fingerprint_of
 from headwater.commands.gathering import GatheredReads
 from headwater.errors import EvolutionError, MessageError, StoreError
 from headwater.event_store.bodies import Bodies, BodyReader
-from headwater.event_store.protocol import EventQuery, EventStore, NewEvent, RecordedEvent, Snapshot
+from headwater.event_store.protocol import EventQuery, EventStore, NewEvent, QueryItem, RecordedEvent, Snapshot
 from headwater.messages import Event
 
 _Step: TypeAlias = "tuple[Callable[[bytes], Any], Callable[[Any, Any], None]]"
 """What decodes a body, and what folds the event."""
 
 _PAGE = 4096
+_NO_ITEM = QueryItem()
 _log = logging.getLogger("headwater.commands")
 
 
@@ -105,15 +106,13 @@ class Loader:
         into another.
         """
         query = boundary.query
-        if (
-            query is None or self.needs_envelope
-        ):  # the envelope is only known to the store: the next load reads the delta
+        if query is None or self.needs_envelope:  # only the store knows the envelope: the next load reads the delta
             return
-        last = first - 1
+        usual, last = query.items[0] if query.items else _NO_ITEM, first - 1
         try:
-            for event, new in zip(events, stored, strict=True):
+            for event, new in zip(events, stored):  # noqa: B905  the one was made of the other
                 last += 1
-                if query.matches(new.type, new.tags):
+                if (new.tags == usual.tags and new.type in usual.types) or query.matches(new.type, new.tags):
                     method = self._methods.get(type(event))
                     if method is not None:
                         method(boundary.state, event)
