@@ -107,6 +107,10 @@ class Consumer(Protocol):
         """The keys of the rows that an event is about; ``None`` if nobody can tell."""
         ...
 
+    def strays(self, fact: Fact, key: RowKey) -> bool:
+        """Whether an event, when it fails, counts to the row of that key, though it makes others when it does not."""
+        ...
+
     def blame(self, fact: Fact, cause: Exception, at: Checkpoint) -> Fault:
         """The fault of an event that makes something, in the range of that checkpoint, which cannot be stored."""
         ...

@@ -230,6 +230,8 @@ class _Rerun:
             later = [fact for fact in facts if fact.position > self._parked.position]
             if any(self.key in (self._consumer.keys_of(fact) or ()) for fact in later):
                 raise self._too_late()
+        elif any(self._consumer.strays(fact, self.key) for fact in facts):
+            raise self._too_late()
         fault = await work.fold(facts, position, left_out)
         if fault is not None:
             event = next(fact.type for fact in facts if fact.position == fault.position)

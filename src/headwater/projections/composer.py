@@ -69,6 +69,10 @@ class Composer:
         can_go_on = key is not None or fact.type in self._composing.apart
         return Fault(fact.position, cause, key, fact.type if can_go_on else "")
 
+    def strays(self, fact: Fact, key: RowKey) -> bool:  # noqa: ARG002  what makes rows counts to none when it fails
+        """See ``Consumer.strays``."""
+        return False
+
     def keys_of(self, fact: Fact) -> list[RowKey] | None:
         """See ``Consumer.keys_of``."""
         return self._composing.keys_of(fact)

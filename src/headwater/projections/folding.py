@@ -79,6 +79,12 @@ class Folding:
                 return list(made)
         return self._sequences.keys_of(fact)
 
+    def strays(self, fact: Happening, key: RowKey) -> bool:
+        """See ``Consumer.strays``. What makes new rows counts, when it fails, to the row whose key the event names."""
+        if not isinstance(self._steps.get(type(fact.event)), _Making):
+            return False
+        return key in (self._sequences.keys_of(fact) or ()) and self.keys_of(fact) != [key]
+
     def fold(self, facts: Sequence[Happening], rows: Rows, owned: Owned | None = None) -> Batch:
         """Apply the events in order. ``rows`` are those that there are of the keys they need, perhaps among others."""
         changed: dict[RowKey, Any] = {}

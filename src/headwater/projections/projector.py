@@ -63,6 +63,10 @@ class Projector:
         """See ``Consumer.keys_of``."""
         return self._folding.keys_of(fact)
 
+    def strays(self, fact: Fact, key: RowKey) -> bool:
+        """See ``Consumer.strays``."""
+        return self._folding.strays(fact, key)
+
 
 def _fault(batch: Batch, facts: Sequence[Fact]) -> Fault | None:
     if batch.error is None:
