@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from headwater.errors import StoreClosed
+from headwater.errors import ProjectionError, StoreClosed
 from headwater.limits import current_allowance
 from headwater.read_models import RELEVANCE, ReadModel
 from headwater.read_store.checkpoints import (
@@ -31,7 +31,7 @@ from headwater.read_store.checkpoints import (
     served,
     standing,
 )
-from headwater.read_store.columns import Stored
+from headwater.read_store.columns import Column, Stored
 from headwater.read_store.figures import Summary, Summed, summarise
 from headwater.read_store.news import Stirred
 from headwater.read_store.parking import Discarded, Parked, Pause
@@ -43,6 +43,8 @@ from headwater.read_store.source import no_sql
 from headwater.read_store.tables import RowKey, Table, Values
 
 R = TypeVar("R", bound=ReadModel)
+_BEYOND = 1 << 63
+"""The first number that a database's integer does not hold."""
 
 
 class MemoryReadStore:
@@ -110,8 +112,11 @@ class MemoryReadStore:
         return {key: self._row(table, rows[key]) for key in keys if key in rows}
 
     async def commit(self, changes: Sequence[Changes]) -> frozenset[str]:
-        """See ``ReadStore.commit``."""
+        """See ``ReadStore.commit``. Raises ``ProjectionError`` for rows that no table of a database would take."""
         self._refuse_if_closed()
+        for part in (part for each in changes for part in each.tables):
+            for values in part.puts:
+                _refuse_unfit(part.table, values)
         moved = frozenset(each.projection for each in changes if not self._stands(each))
         for each in () if moved else changes:
             for part in each.tables:
@@ -363,6 +368,22 @@ def _item(selection: Selection, values: dict[str, Stored]) -> Any:
     reading = selection.reading
     names = [c.name for c in selection.table.columns] if reading is None else reading.names
     return selection.made(tuple(values[name] for name in names))
+
+
+def _refuse_unfit(table: Table, values: Values) -> None:
+    for column, value in zip(table.columns, values, strict=False):  # the hidden columns come after
+        if not _fits(column, value):
+            raise ProjectionError(f"a row does not fit its table: {column.name} cannot hold {value!r}")
+
+
+def _fits(column: Column, value: Stored) -> bool:
+    if value is None:
+        return column.nullable
+    if isinstance(value, str):
+        if column.kind == "integer":
+            return False
+        return value.isascii() or not any("\ud800" <= each <= "\udfff" for each in value)
+    return not isinstance(value, int) or -_BEYOND <= value < _BEYOND
 
 
 def _released(checkpoint: Checkpoint) -> Checkpoint:
