@@ -6,7 +6,7 @@ tag carries it as ``x-headwater-tag``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, time
 from typing import Any, get_args, is_typeddict
 
@@ -79,6 +79,39 @@ def schemas_of(types: Iterable[Any], *, ref_template: str, sent: bool = False) -
     for schema in list(named.values()):
         named.update(_lifted(schema))
     return list(found[: len(wanted)]), named
+
+
+def apart(taken: Json, found: list[Json], named: Json, ref_template: str) -> tuple[list[Json], Json]:
+    """Schemas ``found`` and those they refer to, beside others: what differs from a namesake becomes ``NameAnswer``."""
+    changed = {name for name, schema in named.items() if name in taken and taken[name] != schema}
+    while more := {
+        name
+        for name, schema in named.items()
+        if name in taken and name not in changed
+        if any(_refers_to(schema, ref_template.format(name=other)) for other in changed)
+    }:
+        changed |= more
+    names = {name: _free(f"{name}Answer", {*taken, *named}) for name in changed}
+    references = {ref_template.format(name=old): ref_template.format(name=new) for old, new in names.items()}
+    return (
+        [_redirected(schema, references) for schema in found],
+        {names.get(name, name): _redirected(schema, references) for name, schema in named.items()},
+    )
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _redirected(part: Any, references: Mapping[str, str]) -> Any:
+    if is_object(part):
+        return {
+            key: references.get(inner, inner) if key == "$ref" else _redirected(inner, references)
+            for key, inner in part.items()
+        }
+    return [_redirected(inner, references) for inner in part] if is_array(part) else part
 
 
 def _mark_tags(cls: Any, schema: Json) -> None:

@@ -5,7 +5,7 @@ Reads: schemas.py, responses.py, examples.py. Read next: pages.py. Source: the O
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -26,10 +26,10 @@ from headwater.http.responses import (
     refer,
 )
 from headwater.limits import DEFAULT_LIMITS, Limits
-from headwater.messages import Command, Query, Receipt, contract_of
+from headwater.messages import Command, Message, Query, Receipt, contract_of
 from headwater.queries.asking import answer_type_of, is_declared, needs_no_handler
 from headwater.read_models import LARGEST_PAGE, PageRequest
-from headwater.schemas import schemas_of
+from headwater.schemas import apart, schemas_of
 
 Json = dict[str, Any]
 _JSON = "application/json"
@@ -49,6 +49,9 @@ class ProblemDocument(msgspec.Struct, omit_defaults=True):
     fields: dict[str, Any] | None = None
 
 
+_ALWAYS = (Receipt, ProblemDocument)
+
+
 def openapi_document(title: str, catalogue: Catalogue, limits: Limits = DEFAULT_LIMITS) -> Json:
     """The whole document. ``title`` is the application's name; ``limits`` hold for queries without their own."""
     commands, queries = catalogue.commands, catalogue.queries
@@ -65,29 +68,40 @@ def openapi_document(title: str, catalogue: Catalogue, limits: Limits = DEFAULT_
 
 
 class _Schemas:
-    """The JSON Schemas of all messages and answers, computed together so that shared types stand once."""
+    """The JSON Schemas of all messages and answers, computed together so that shared types stand once.
+
+    What is accepted and what is answered differ: a field with a default need not be sent to us, and is always sent by
+    us. A type that is in both, and differs, stands twice, the second time as ``NameAnswer``.
+    """
 
     def __init__(self, commands: Iterable[type[Command]], queries: Iterable[type[Query[Any]]], limits: Limits) -> None:
         asked = list(queries)
         self._others = {cls: answers_of(cls) for cls in asked if is_declared(cls)}
         others = [other for each in self._others.values() for other in each]
-        wanted = [*commands, *asked, *map(answer_type_of, asked), *others, Receipt, ProblemDocument]
-        types: list[Any] = list({repr(kind): kind for kind in wanted}.values())
-        found, self.components = schemas_of(types, ref_template=_REF)
-        self._schemas = {repr(kind): schema for kind, schema in zip(types, found, strict=True)}
+        accepted: Sequence[Any] = [*commands, *asked]
+        answered = list({repr(kind): kind for kind in (*map(answer_type_of, asked), *others, *_ALWAYS)}.values())
+        found, self.components = schemas_of(accepted, ref_template=_REF)
+        self._accepted: dict[type[Message], Json] = dict(zip(accepted, found, strict=True))
+        found, named = apart(self.components, *schemas_of(answered, ref_template=_REF, sent=True), _REF)
+        self._answered: dict[str, Json] = {repr(kind): each for kind, each in zip(answered, found, strict=True)}
+        self.components |= named
         for cls in filter(needs_no_handler, asked):
             describe(cls, self.follow(self.of(cls)))
         for cls in asked:
             _bound_pages(cls, self.follow(self.of(cls)), (cls.__limits__ or limits).page_size)
 
-    def of(self, wanted: Any) -> Json:
-        """The schema of a type, as a reference where it has a name."""
-        return self._schemas[repr(wanted)]
+    def of(self, message: type[Message]) -> Json:
+        """The schema of a message, as a reference."""
+        return self._accepted[message]
+
+    def sent(self, answer: Any) -> Json:
+        """The schema of what is answered, as a reference where it has a name."""
+        return self._answered[repr(answer)]
 
     def answer_of(self, cls: type[Query[Any]]) -> Json:
         """The schema of what a query is answered."""
-        own, others = self.of(answer_type_of(cls)), self._others.get(cls, ())
-        return {"anyOf": [own, *map(self.of, others)]} if others else own
+        own, others = self.sent(answer_type_of(cls)), self._others.get(cls, ())
+        return {"anyOf": [own, *map(self.sent, others)]} if others else own
 
     def follow(self, schema: Json) -> Json:
         """A schema with its reference, if it is one, followed."""
@@ -118,9 +132,9 @@ def _command(cls: type[Command], schemas: _Schemas) -> Json:
         ],
         "requestBody": _body(cls, schemas),
         "responses": {
-            "200": _answer("The receipt: what the command did is durable.", schemas.of(Receipt), RECEIPT_HEADERS),
-            "202": _answer("Durable, but the read models are behind.", schemas.of(Receipt), RECEIPT_HEADERS),
-            **problems(schemas.of(ProblemDocument), COMMAND_ERRORS),
+            "200": _answer("The receipt: what the command did is durable.", schemas.sent(Receipt), RECEIPT_HEADERS),
+            "202": _answer("Durable, but the read models are behind.", schemas.sent(Receipt), RECEIPT_HEADERS),
+            **problems(schemas.sent(ProblemDocument), COMMAND_ERRORS),
         },
     }
 
@@ -129,7 +143,7 @@ def _query(cls: type[Query[Any]], schemas: _Schemas) -> Json:
     answer = _answer("The answer.", schemas.answer_of(cls), ANSWER_HEADERS)
     answer["content"]["text/event-stream"] = {"schema": _STREAM}
     unchanged = {"description": "Not changed.", "headers": refer(UNCHANGED_HEADERS)}
-    document = schemas.of(ProblemDocument)
+    document = schemas.sent(ProblemDocument)
     described = _described(cls, "queries")
     freshness = [
         _header("Headwater-Position", "The answer includes at least this position, such as a receipt's.", _POSITION),

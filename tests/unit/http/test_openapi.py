@@ -3,7 +3,46 @@
 from __future__ import annotations
 
 import jsonschema_rs
+import msgspec
 import pytest
+
+from headwater import App, Command, Query, handles
+from headwater.http.openapi import openapi_document
+from headwater.queries.asking import answers
+from headwater.schemas import apart
+
+
+class Street(msgspec.Struct):
+    name: str
+    number: int = 1
+
+
+class Address(msgspec.Struct):
+    street: Street
+    town: str = "Ghent"
+
+
+class Country(msgspec.Struct):
+    code: str
+
+
+class Move(Command):
+    to: Address
+    country: Country
+
+
+class WhereNow(Query[Address | None]):
+    country: Country | None = None
+
+
+@handles
+async def move(command: Move) -> None:
+    """Nothing is stored."""
+
+
+@answers
+async def where_now(query: WhereNow) -> Address | None:
+    """Nobody knows."""
 
 
 @pytest.fixture
@@ -90,3 +129,28 @@ async def test_every_reference_leads_somewhere(document):
         missing += [] if target else [reference]
 
     assert missing == []
+
+
+def test_an_answer_says_what_is_always_there():
+    """A type of commands and answers stands twice if it differs, or if what it is made of does; else once."""
+    document = openapi_document("moves", App("moves", move, where_now).catalogue)
+    schemas = document["components"]["schemas"]
+    answer = document["paths"]["/queries/where-now"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+
+    assert schemas["Move"]["properties"]["to"] == {"$ref": "#/components/schemas/Address"}
+    assert {"$ref": "#/components/schemas/AddressAnswer"} in answer["anyOf"]
+    assert schemas["AddressAnswer"]["properties"]["street"] == {"$ref": "#/components/schemas/StreetAnswer"}
+    assert schemas["Street"]["required"] == ["name"]
+    assert schemas["StreetAnswer"]["required"] == ["name", "number"]
+    assert [name for name in schemas if name.startswith("Country")] == ["Country"]
+
+
+def test_a_type_that_is_made_of_what_differs_differs():
+    """Its own text may be the same, but not what it refers to; and a name that is taken is not taken again."""
+    taken = {"Inner": {"required": []}, "Outer": {"$ref": "#/Inner"}, "InnerAnswer": {}}
+    named = {"Inner": {"required": ["a"]}, "Outer": {"$ref": "#/Inner"}}
+
+    assert apart(taken, [{"items": [{"$ref": "#/Outer"}]}], named, "#/{name}") == (
+        [{"items": [{"$ref": "#/OuterAnswer"}]}],
+        {"InnerAnswer_": {"required": ["a"]}, "OuterAnswer": {"$ref": "#/InnerAnswer_"}},
+    )
