@@ -25,6 +25,7 @@ from headwater.signatures import (
     is_kind,
     leaves,
     listed,
+    marked,
     marked_methods,
     read_signature,
 )
@@ -73,9 +74,8 @@ def decide(function: F | None = None, /, *, when: When | None = None) -> F | Cal
     For false the reason is its docstring; it may also raise ``Refused``, to give the refusal a code of its own.
     """
 
-    def mark(marked: F) -> F:
-        setattr(marked, _DECIDES, when)
-        return marked
+    def mark(method: F) -> F:
+        return marked(method, _DECIDES, "decide", value=when)
 
     return mark if function is None else mark(function)
 
@@ -85,8 +85,7 @@ def evolve(function: F, /) -> F:
 
     It takes the event, a union of events, or ``Recorded[E]``; it changes ``self`` and returns nothing.
     """
-    setattr(function, _EVOLVES, True)
-    return function
+    return marked(function, _EVOLVES, "evolve")
 
 
 class Decider(msgspec.Struct, frozen=True):

@@ -34,7 +34,7 @@ from headwater.figure_marks import ADDED, MARKS, Count, Sum
 from headwater.messages import Event, contract_of
 from headwater.row_handlers import EventHandler, Filled, KeyOf, handlers_of
 from headwater.row_marks import Indexed, Join, Key, Searchable
-from headwater.signatures import alternatives, is_kind, marked_methods
+from headwater.signatures import alternatives, is_kind, marked, marked_methods
 from headwater.words import SIMPLE, stem_of
 
 __all__ = [
@@ -148,9 +148,8 @@ def on(function: F | None = None, /, *, key: KeyOf | None = None) -> F | Callabl
     they were before it.
     """
 
-    def mark(marked: F) -> F:
-        setattr(marked, _ON, _Mark(key))
-        return marked
+    def mark(method: F) -> F:
+        return marked(method, _ON, "on", value=_Mark(key))
 
     return mark if function is None else mark(function)
 

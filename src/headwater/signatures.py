@@ -9,12 +9,15 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Annotated, Any, Union, cast, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
 
 from headwater.annotations import unresolved
 from headwater.clock import Now
+from headwater.errors import WiringError
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Parameter(msgspec.Struct, frozen=True):
@@ -94,6 +97,19 @@ def listed(returned: Any) -> tuple[Any, ...]:
     if issubclass(kind, Iterable) and not issubclass(kind, (str, bytes, Mapping)):
         return tuple(cast("Iterable[Any]", returned))
     return (returned,)
+
+
+def marked(function: F, mark: str, decorator: str, *, value: Any = True) -> F:
+    """The function, marked for ``marked_methods`` and for ``App``. Raises ``WiringError`` for what is no function.
+
+    ``@handles(OpenIncident)`` is a slip that would mark the class, and fail somewhere else.
+    """
+    given: Any = function
+    if isinstance(given, type) or not callable(given):
+        what = f"the class {given.__name__}" if isinstance(given, type) else repr(given)
+        raise WiringError((f"@{decorator} marks a function, not {what}: what it is for, its annotations say",))
+    setattr(function, mark, value)
+    return function
 
 
 def marked_methods(cls: type, mark: str) -> list[Callable[..., Any]]:

@@ -1,6 +1,6 @@
 """Old events in today's form: an upcaster turns the stored fields of one version into those of the next.
 
-Reads: messages.py. Read next: catalogue.py, which chains upcasters and says which are missing.
+Reads: signatures.py. Read next: catalogue.py, which chains upcasters and says which are missing.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
+
+from headwater.signatures import marked
 
 U = TypeVar("U", bound=Callable[[dict[str, Any]], dict[str, Any]])
 
@@ -38,9 +40,8 @@ def upcast(name: str, *, from_version: int) -> Callable[[U], U]:
     """
 
     def mark(function: U) -> U:
-        marked: tuple[tuple[str, int], ...] = getattr(function, _UPCASTS, ())
-        setattr(function, _UPCASTS, (*marked, (name, from_version)))
-        return function
+        before: tuple[tuple[str, int], ...] = getattr(function, _UPCASTS, ())
+        return marked(function, _UPCASTS, "upcast", value=(*before, (name, from_version)))
 
     return mark
 
@@ -53,5 +54,5 @@ def is_upcaster(part: object) -> bool:
 def upcasters_of(part: Callable[[dict[str, Any]], dict[str, Any]]) -> tuple[Upcaster, ...]:
     """The steps a function was marked for; usually one."""
     where = getattr(part, "__qualname__", repr(part))
-    marked: tuple[tuple[str, int], ...] = getattr(part, _UPCASTS, ())
-    return tuple(Upcaster(name, version, part, where) for name, version in marked)
+    steps: tuple[tuple[str, int], ...] = getattr(part, _UPCASTS, ())
+    return tuple(Upcaster(name, version, part, where) for name, version in steps)

@@ -19,8 +19,9 @@ from tests.domain import (
 )
 
 from headwater import App
-from headwater.aggregates import Aggregate, decide
+from headwater.aggregates import Aggregate, decide, evolve
 from headwater.clock import SystemClock
+from headwater.commands.handlers import handles
 from headwater.errors import (
     Forbidden,
     InvalidMessage,
@@ -38,6 +39,7 @@ from headwater.queries.asking import answers
 from headwater.read_models import Indexed, Key, Projection, ReadModel, on
 from headwater.read_store import Reader
 from headwater.runtime import Runtime
+from headwater.upcasting import upcast
 
 
 class CourseRow(ReadModel):
@@ -395,3 +397,11 @@ async def test_odd_terms_of_a_question_are_refused_by_name(terms, name) -> None:
             with pytest.raises(QueryError, match=f"^{name} is ") as refused:
                 await ask(GetCourse(course_id="c1"), **terms)
             assert refused.value.field == name
+
+
+@pytest.mark.parametrize("decorator", [decide, evolve, on, handles, answers, upcast("Moved", from_version=1)])
+@pytest.mark.parametrize("given", [Command, 5])
+def test_a_decorator_above_something_else_than_a_function_is_refused_there(decorator, given):
+    """``@handles(Move)`` is how other frameworks have it; the class would be marked, and then called."""
+    with pytest.raises(WiringError, match="marks a function, not (the class Command|5): what it is for"):
+        decorator(given)

@@ -10,7 +10,7 @@ import msgspec
 
 from headwater.errors import HandlerContractError
 from headwater.messages import Command, Event, contract_of
-from headwater.signatures import Parameter, is_kind, leaves, listed, read_signature
+from headwater.signatures import Parameter, is_kind, leaves, listed, marked, read_signature
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,8 +23,7 @@ def handles(function: F, /) -> F:
     It may call the outside world, and ends in events, in further commands, or in ``None``; it returns no domain data.
     Everything after the command is given by annotation: services of the app, ``Now``, or the ``Runtime``.
     """
-    setattr(function, _HANDLES, True)
-    return function
+    return marked(function, _HANDLES, "handles")
 
 
 def is_handler(part: object) -> bool:

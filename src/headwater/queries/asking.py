@@ -20,7 +20,7 @@ from headwater.queries.reports import ReportPlan, ReportQuery, report_plan
 from headwater.read_models import Page, ReadModel
 from headwater.read_store.reader import Reader
 from headwater.read_store.views import sources_of, view_faults
-from headwater.signatures import Parameter, alternatives, is_kind, read_signature
+from headwater.signatures import Parameter, alternatives, is_kind, marked, read_signature
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -34,8 +34,7 @@ def answers(function: F, /) -> F:
     It may be async or not. What it asks for besides the query is given by annotation: ``Reader[Row]`` of a read model,
     ``Now``, or a service of the app.
     """
-    setattr(function, _ANSWERS, True)
-    return function
+    return marked(function, _ANSWERS, "answers")
 
 
 def is_query_handler(part: object) -> bool:
