@@ -228,7 +228,7 @@ class _Step:
                 returned = self._changed(argument, fact, key, row, found)
             except Exception as error:
                 raise AtRow(key, error) from error
-            if returned is not row:
+            if returned is not row or (self._table.is_open and row is not None):
                 made.append((self._table, key, returned))
         return made
 

@@ -165,6 +165,7 @@ class _Changing:
         self._row_key = table.row_key
         self._stored_key = table.stored_key
         self._plain_key = table.plain_key
+        self._is_open = table.is_open
         self._wants_envelope = handler.wants_envelope
         self._is_required = handler.needs == "required"
         self._where = handler.where
@@ -182,7 +183,7 @@ class _Changing:
             if owned is None or owned(found):
                 row = changed[found] if found in changed else rows.get(found)
                 returned = self._changed(argument, fact, found, row)
-                if returned is not row:
+                if returned is not row or (self._is_open and row is not None):
                     changed[found] = returned
             return
         made: dict[RowKey, Any] = {}
@@ -190,7 +191,7 @@ class _Changing:
             if owned is None or owned(key):
                 row = changed[key] if key in changed else rows.get(key)
                 returned = self._changed(argument, fact, key, row)
-                if returned is not row:
+                if returned is not row or (self._is_open and row is not None):
                     made[key] = returned
         changed.update(made)
 

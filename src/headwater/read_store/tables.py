@@ -37,7 +37,8 @@ class Table:
     with the words of ``searched`` texts, in the ``language`` that they are searched in. The table is named after the
     projection, and after the model too where that is not its ``sole`` one. There may be two tables, so that one can be
     filled while the other is read: ``side`` 0 and 1. ``identity`` names both; ``stored_name`` names the one that is
-    read now, be it the other side's or that of another version with rows of the same shape.
+    read now, be it the other side's or that of another version with rows of the same shape. In a table that ``is_open``
+    a row may hold a list or the like: whoever puts something into that has changed the row, be it the same object.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Table:
         self.columns = columns_of(model)
         self.column = {column.name: column for column in self.columns}
         self.keys = tuple(column for column in self.columns if column.is_key)
+        self.is_open = any(column.is_json for column in self.columns)
         self.searched = tuple(column for column in self.columns if column.search is not None)
         self.weights = tuple(sorted({column.weight for column in self.searched}, reverse=True))
         self.language = language_of(model)
