@@ -101,7 +101,8 @@ async def another_goes_on(desk):
         assert await mine.fold(after(facts, mine.position), max(log.head, mine.position)) is None
         assert not await desk.rows.commit([mine.changes()])
         taken = msgspec.structs.replace(share, checkpoint=msgspec.structs.replace(made[0], position=mine.position))
-        assert all(await desk.rows.regrant([Regrant((taken,), ((at.low, at.high, at.owner),))]))
+        # Unless it is taken already: who gives no sign of life loses what it has to a process that does.
+        await desk.rows.regrant([Regrant((taken,), ((at.low, at.high, at.owner),))])
 
 
 async def enter(open_bank):
