@@ -58,12 +58,16 @@ class SqliteFile(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of_url(cls, url: str) -> SqliteFile:
-        """``sqlite:///relative.db`` or ``sqlite:////absolute.db``, options after ``?``. Raises ``UnsupportedUrl``."""
+        """``sqlite:///relative.db`` or ``sqlite:////absolute.db``, options after ``?``. Raises ``UnsupportedUrl``.
+
+        What is relative is so to the directory of now: connections that are made later are to the same file.
+        """
         address, _, query = url.partition("?")
         path = unquote(address.removeprefix(_SCHEME))
         if not address.startswith(_SCHEME) or path in ("", ":memory:") or "\0" in path:
             remedy = "write sqlite:///file.db; what lives in memory is memory:"
             raise UnsupportedUrl(f"{url!r} names no SQLite file", remedy=remedy, url=url)
+        path = str(Path(path).absolute())
         options = dict(parse_qsl(query, keep_blank_values=True))
         unknown = sorted(options.keys() - _OPTIONS.keys())
         if unknown:

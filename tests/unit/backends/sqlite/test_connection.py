@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from pathlib import Path
 
 import apsw
 import msgspec
@@ -35,9 +36,21 @@ async def opening(path):
 
 def test_a_url_gives_path_and_options():
     """Three slashes are relative, four absolute; percent escapes are undone."""
-    assert SqliteFile.of_url("sqlite:///a%20b.db").path == "a b.db"
+    assert SqliteFile.of_url("sqlite:///a%20b.db").path == str(Path("a b.db").absolute())
     file = SqliteFile.of_url("sqlite:////tmp/x.db?durability=relaxed&busy_timeout=0.5")
     assert (file.path, file.durability, file.busy_timeout_seconds) == ("/tmp/x.db", "relaxed", 0.5)
+
+
+def test_a_relative_path_is_that_of_the_moment(tmp_path, monkeypatch):
+    """Whoever goes to another directory later does not get another file there."""
+    monkeypatch.chdir(tmp_path)
+    file = SqliteFile.of_url("sqlite:///log.db")
+    away = tmp_path / "away"
+    away.mkdir()
+    monkeypatch.chdir(away)
+    connect(file).close()
+    assert (tmp_path / "log.db").exists()
+    assert not (away / "log.db").exists()
 
 
 @pytest.mark.parametrize(
