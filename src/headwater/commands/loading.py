@@ -198,20 +198,33 @@ class Loader:
         if snapshot.position > await self._store.head():  # the log was restored from an older copy
             return
         try:
-            boundary.state = msgspec.json.decode(snapshot.state, type=self._cls)
-        except msgspec.MsgspecError:
+            boundary.state = self._codec.decode_as(self._cls, snapshot.state)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
             _log.warning("a damaged snapshot of %s is ignored", self._cls.__name__)
             return
         boundary.position = boundary.version = snapshot.position
 
     async def _keep(self, boundary: Boundary) -> None:
         boundary.folded = 0
-        state = msgspec.json.encode(boundary.state)
+        state = self._encoded(boundary.state)
+        if state is None:
+            _log.warning(
+                "no snapshot of %s is kept: a field of its state does not come back from JSON", self._cls.__name__
+            )
+            return
         snapshot = Snapshot(boundary.version, self._fingerprint, state)
         try:
             await self._store.save_snapshot(self._snapshot_key(boundary), snapshot)
         except StoreError as error:  # it only makes loads shorter; what is wrong shows at the next append
             _log.warning("no snapshot of %s was kept: %s", self._cls.__name__, error)
+
+    def _encoded(self, state: Any) -> bytes | None:
+        """A state as JSON, if that gives the same state: what a field of any type holds may come back as another."""
+        try:
+            made = self._codec.encode(state)
+            return made if self._codec.decode_as(self._cls, made) == state else None
+        except (msgspec.MsgspecError, ValueError, TypeError, NotImplementedError, RecursionError):
+            return None
 
     def _snapshot_key(self, boundary: Boundary) -> str:
         return f"{self._cls.__name__}:{msgspec.json.encode(boundary.query).decode()}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
+import pydantic
 import pytest
 
 from headwater import App
@@ -166,3 +167,60 @@ async def test_an_evolve_that_fails_is_a_typed_error(desk: Runtime) -> None:
     with pytest.raises(EvolutionError, match="cannot fold the event at position 1"):
         await count(desk, 1)
     assert await desk.event_store.head() == 1
+
+
+class Money(pydantic.BaseModel):
+    """A class of another library, which the codec knows how to write."""
+
+    cents: int = 0
+
+
+class Holder(Aggregate):
+    """It counts, and holds something that is made of the number."""
+
+    counter_id: CounterId
+    count: int = 0
+
+    @decide
+    def up(self, command: CountUp) -> CountedUp:
+        return CountedUp(counter_id=self.counter_id, number=self.count + 1)
+
+
+class Faithful(Holder):
+    snapshot_every = 2
+    held: Money = Money()
+
+    @evolve
+    def counted(self, event: CountedUp) -> None:
+        self.count, self.held = event.number, Money(cents=event.number)
+
+
+class Unwritable(Holder):
+    snapshot_every = 2
+    held: dict[tuple[str, int], bool] = {}
+
+    @evolve
+    def counted(self, event: CountedUp) -> None:
+        self.count, self.held = event.number, {("c", event.number): True}
+
+
+class Unfaithful(Holder):
+    """JSON knows no tuples."""
+
+    snapshot_every = 2
+    held: Any = None
+
+    @evolve
+    def counted(self, event: CountedUp) -> None:
+        self.count, self.held = event.number, (event.number,)
+
+
+@pytest.mark.parametrize(("kind", "is_kept"), [(Faithful, True), (Unwritable, False), (Unfaithful, False)])
+async def test_only_a_state_that_comes_back_the_same_is_kept(kind: type[Holder], is_kept: bool) -> None:
+    """Commands go on all the same, on the state that the events give."""
+    async with App("counters", kind).open("memory:", cache_size=0) as desk:
+        await count(desk, 7)
+        snapshot = await desk.event_store.load_snapshot(KEY.replace("Counter", kind.__name__))
+        numbers = [desk.codec.decode(event) for event in (await desk.event_store.read()).events]
+    assert (snapshot is not None) == is_kept
+    assert numbers == [CountedUp(counter_id="c", number=number) for number in range(1, 8)]
