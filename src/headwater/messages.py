@@ -88,7 +88,10 @@ class Command(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 Authorise: TypeAlias = Callable[["Command | Query[Any]", "str | None"], "bool | Awaitable[bool | None] | None"]
-"""Asked before each command and query: message and actor in; false, or a raised ``Forbidden``, refuses it."""
+"""Asked before each command and query: message and actor in; false, or a raised ``Forbidden``, refuses it.
+
+So does whatever else counts as false, but for ``None``: a hook that returns nothing refuses by raising.
+"""
 
 Tell: TypeAlias = Callable[["Receipt | Exception"], None]
 """Called once with what came of a command. Raises nothing."""

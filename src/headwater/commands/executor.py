@@ -345,7 +345,7 @@ async def _abide_by(verdict: Any, message: Command | Query[Any], actor: str | No
 
 
 def _refuse_if(verdict: Any, message: Command | Query[Any], actor: str | None) -> None:
-    if verdict is False:
+    if verdict is not None and not verdict:
         name = contract_of(type(message)).name
         raise Forbidden(f"{actor or 'an anonymous caller'} may not use {name}", actor=actor, name=name)
 

@@ -269,6 +269,14 @@ async def test_the_hook_may_forbid(make: Make, store: EventStore) -> None:
     assert await store.head() == 1
 
 
+@pytest.mark.parametrize("verdict", [0, "", ()])
+async def test_whatever_counts_as_false_forbids(make: Make, store: EventStore, verdict: Any) -> None:
+    """As the text that ``actor and actor.name`` is for somebody without one."""
+    with pytest.raises(Forbidden):
+        await make(authorise=lambda _message, _actor: verdict).execute(DEFINE)
+    assert await store.head() == 0
+
+
 class Contested:
     """A store where somebody is always faster."""
 
