@@ -118,12 +118,25 @@ def test_a_sequence_goes_on_once_the_code_is_mended(headwater, project, parked):
     assert (gone.code, gone.problem["code"]) == (1, "not-parked")
 
 
+def test_of_several_one_that_cannot_go_on_holds_up_no_other(headwater, project, parked):
+    """Each is told of, and the exit code is that of a failure."""
+    mend_tasks(project)
+    ended = headwater("parked", "retry", "app:app", "Tasks", "t9", "t2", "--json")
+    assert (ended.code, [(each["sequence"], each["goes_on"]) for each in ended.json]) == (
+        1,
+        [("t9", False), ("t2", True)],
+    )
+    assert "no parked sequence t9" in ended.json[0]["error"]
+    again = headwater("parked", "retry", "app:app", "Tasks", "t9", "t8")
+    assert (again.code, again.out.count("cannot go on: Tasks has no parked sequence")) == (1, 2)
+
+
 def test_an_event_is_discarded_with_a_reason(headwater, parked):
     """Which is kept with who did it and when; without one it is refused."""
     words = ("parked", "discard", "app:app", "Tasks", "t2")
     assert headwater(*words, "--reason", " ").code == headwater(*words).code == 2
     done = headwater(*words, "--reason", "entered twice", "--by", "ann", "--json")
-    assert (done.code, done.json) == (0, [{"sequence": "t2", "goes_on": True, "parked": None}])
+    assert (done.code, done.json) == (0, [{"sequence": "t2", "goes_on": True, "parked": None, "error": None}])
     (record,) = headwater("parked", "list", "app:app", "--discarded", "--json").json
     assert (record["position"], record["discarded_by"], record["reason"]) == (4, "ann", "entered twice")
     assert headwater("projections", "status", "app:app").code == 0

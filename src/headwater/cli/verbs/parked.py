@@ -15,6 +15,7 @@ import msgspec
 from headwater.cli.applications import existing_log, load_app, log_url, user
 from headwater.cli.screen import Screen
 from headwater.cli.verb import READ_STORE_OPTION, URL_OPTION, verb
+from headwater.errors import ProjectionError
 from headwater.read_store.parking import Discarded, Parked, shown
 from headwater.runtime import Runtime
 
@@ -116,22 +117,36 @@ async def _opened(app: str, url: str | None, read_store: str | None) -> AsyncIte
 async def _settle(
     screen: Screen, sequences: Sequence[str], go_on: Callable[[str], Coroutine[Any, Any, Parked | None]]
 ) -> int:
-    """Let each go on; the exit code says whether all of them do."""
-    stand = {sequence: await go_on(sequence) for sequence in sequences}
-    answer = [
-        {"sequence": _plain(sequence), "goes_on": parked is None, "parked": None if parked is None else _facts(parked)}
-        for sequence, parked in stand.items()
-    ]
+    """Let each go on; the exit code says whether all of them do. Of several, one that cannot holds up no other."""
+    stand: dict[str, Parked | ProjectionError | None] = {}
+    for sequence in sequences:
+        try:
+            stand[sequence] = await go_on(sequence)
+        except ProjectionError as error:
+            if len(sequences) == 1:
+                raise
+            stand[sequence] = error
 
     def draw() -> None:
-        for sequence, parked in stand.items():
-            if parked is None:
-                screen.line(f"{_plain(sequence)} goes on")
-            else:
-                screen.line(f"{_plain(sequence)} stands at position {parked.position}: {parked.error}")
+        for sequence, found in stand.items():
+            screen.line(f"{_plain(sequence)} {_told(found)}")
 
-    screen.answer(answer, draw)
-    return int(any(stand.values()))
+    screen.answer([_outcome(sequence, found) for sequence, found in stand.items()], draw)
+    return int(any(found is not None for found in stand.values()))
+
+
+def _outcome(sequence: str, found: Parked | ProjectionError | None) -> dict[str, Any]:
+    parked = _facts(found) if isinstance(found, Parked) else None
+    error = str(found) if isinstance(found, ProjectionError) else None
+    return {"sequence": _plain(sequence), "goes_on": found is None, "parked": parked, "error": error}
+
+
+def _told(found: Parked | ProjectionError | None) -> str:
+    if found is None:
+        return "goes on"
+    if isinstance(found, Parked):
+        return f"stands at position {found.position}: {found.error}"
+    return f"cannot go on: {found}"
 
 
 _PARKED = ("projection", "sequence", "position", "event", "attempts", "parked_at", "error")
