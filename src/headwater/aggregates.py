@@ -9,33 +9,39 @@ Decorators only mark; ``aggregate_plan`` reads the marks once and reports every 
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Self, TypeVar, get_args, get_origin, overload
+from typing import Any, ClassVar, Self, TypeVar, overload
 
 import msgspec
 
+from headwater.annotations import name_of
 from headwater.errors import HandlerContractError, Refused
 from headwater.event_store.protocol import EventQuery, QueryItem
 from headwater.messages import Command, Event, Recorded, contract_of
 from headwater.signatures import (
     Parameter,
     Signature,
-    alternatives,
+    enveloped,
+    forgotten_return,
     is_kind,
     leaves,
     listed,
     marked,
     marked_methods,
+    may_be_none,
     read_signature,
+    unmarked_methods,
 )
-from headwater.tags import TagField, tag_faults, tag_fields, tag_value
+from headwater.tags import TagField, tag_faults, tag_fields, tag_names, tag_value
 
 F = TypeVar("F", bound=Callable[..., Any])
 When = Callable[[Any], "bool | str"]
 
 _DECIDES = "__decides__"
 _EVOLVES = "__evolves__"
+_CHANGES_SELF = "evolve changes the fields of self and returns nothing"
 
 
 class Aggregate(msgspec.Struct, kw_only=True):
@@ -96,6 +102,7 @@ class Decider(msgspec.Struct, frozen=True):
     when: When | None
     extras: tuple[Parameter, ...]
     returns: tuple[type[Event], ...]
+    may_be_none: bool
     where: str
 
     def reason_against(self, state: Aggregate) -> str | None:
@@ -121,7 +128,7 @@ class Decider(msgspec.Struct, frozen=True):
             decided = self.method(state, command)
         if isinstance(decided, Event):
             return (decided,)
-        return events_of(decided, self.where)
+        return events_of(decided, self.where, may_be_none=self.may_be_none)
 
     def _reason(self, verdict: bool | str) -> str:  # noqa: FBT001  what ``when`` gave
         """The reason that ``when`` gave, or else what its documentation says."""
@@ -131,8 +138,10 @@ class Decider(msgspec.Struct, frozen=True):
         return told or f"{contract_of(self.command).name} is not possible now"
 
 
-def events_of(decided: Any, where: str) -> tuple[Event, ...]:
+def events_of(decided: Any, where: str, *, may_be_none: bool = True) -> tuple[Event, ...]:
     """What a decider returned, as a tuple of events. Anything else is a ``HandlerContractError``."""
+    if decided is None and not may_be_none:
+        raise forgotten_return(where)
     events = listed(decided)
     for event in events:
         if not isinstance(event, Event):
@@ -199,6 +208,8 @@ def aggregate_plan(cls: type[Aggregate]) -> AggregatePlan:
     tags = tag_fields(cls)
     faults.extend(tag_faults(cls))
     faults.extend(_state_faults(cls, tags, deciders))
+    faults.extend(_unreached(cls, tags, evolvers))
+    faults.extend(unmarked_methods(cls, Aggregate, {_DECIDES: "decide", _EVOLVES: "evolve"}, {*deciders, *evolvers}))
     return AggregatePlan(cls=cls, deciders=deciders, evolvers=evolvers, tags=tags, faults=tuple(faults))
 
 
@@ -248,6 +259,7 @@ def _decider(method: Callable[..., Any]) -> Decider | str:
         getattr(method, _DECIDES, None),
         tuple(p for p in signature.parameters[1:]),
         tuple(leaf for leaf in leaves(signature.returns) if is_kind(leaf, Event)),
+        may_be_none(signature.returns),
         signature.where,
     )
 
@@ -263,15 +275,29 @@ def _evolvers(method: Callable[..., Any]) -> list[Evolver | str]:
         return [signature]
     if len(signature.parameters) != 1:
         return [f"{signature.where}: evolve takes exactly one event"]
+    if signature.returns is inspect.Parameter.empty:
+        method = _returning_nothing(method, signature.where)
+    elif signature.returns is not type(None):
+        return [f"{signature.where}: {_CHANGES_SELF}, not {name_of(signature.returns)}"]
     found: list[Evolver | str] = []
-    for annotation in alternatives(signature.parameters[0].annotation):
-        envelope = get_origin(annotation) is Recorded
-        for event in alternatives(get_args(annotation)[0]) if envelope else (annotation,):
-            if is_kind(event, Event):
-                found.append(Evolver(event, method, envelope))
-            else:
-                found.append(f"{signature.where}: {getattr(event, '__name__', event)} is not an event class")
+    for envelope, event in enveloped(signature.parameters[0].annotation):
+        if is_kind(event, Event):
+            found.append(Evolver(event, method, envelope))
+        else:
+            found.append(f"{signature.where}: {getattr(event, '__name__', event)} is not an event class")
     return found
+
+
+def _returning_nothing(method: Callable[..., Any], where: str) -> Callable[..., None]:
+    """The method, which does not say what it returns: a new state would be lost. Who says ``-> None`` is trusted."""
+
+    @functools.wraps(method)
+    def evolving(state: Any, event: Any) -> None:
+        returned = method(state, event)
+        if returned is not None:
+            raise HandlerContractError(f"{where} returned {type(returned).__name__}: {_CHANGES_SELF}", where=where)
+
+    return evolving
 
 
 def _state_faults(
@@ -286,3 +312,14 @@ def _state_faults(
     for command in deciders:
         for name in sorted(named - {field.name for field in msgspec.structs.fields(command)}):
             yield f"{cls.__name__}: {command.__name__} has no field {name!r} to start from; add it or override start()"
+
+
+def _unreached(cls: type[Aggregate], tags: tuple[TagField, ...], evolvers: Iterable[type[Event]]) -> Iterable[str]:
+    """Events that the aggregate evolves and would never see, because they are about something else."""
+    if not tags or overrides(cls, "boundary"):
+        return
+    wanted = {field.tag for field in tags}
+    for event in evolvers:
+        if not tag_faults(event) and wanted.isdisjoint(tag_names(event)):
+            names = " or ".join(f"Tag({name!r})" for name in sorted(wanted))
+            yield f"{cls.__name__} would never see {event.__name__}, which has no {names}; mark the field that holds it"

@@ -7,6 +7,7 @@ Decorators only mark; ``projection_plan`` reads the marks once and reports every
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -34,7 +35,7 @@ from headwater.figure_marks import ADDED, MARKS, Count, Sum
 from headwater.messages import Event, contract_of
 from headwater.row_handlers import EventHandler, Filled, KeyOf, handlers_of
 from headwater.row_marks import Indexed, Join, Key, Searchable
-from headwater.signatures import alternatives, is_kind, marked, marked_methods
+from headwater.signatures import alternatives, is_kind, marked, marked_methods, unmarked_methods
 from headwater.words import SIMPLE, stem_of
 
 __all__ = [
@@ -211,6 +212,8 @@ def projection_plan(cls: type[Projection[Any]]) -> ProjectionPlan | str:
             faults.extend(_twice(handler, others, filled))
             handlers[handler.event] = (*others, handler)
     faults.extend(_class_faults(cls, models, handlers))
+    if handlers:
+        faults.extend(unmarked_methods(cls, Projection, {_ON: "on"}, handlers))
     return ProjectionPlan(
         cls=cls,
         name=cls.name or cls.__name__,
@@ -337,6 +340,10 @@ def _class_faults(
         yield f"{cls.__name__}.version is a whole number from 1, not {version!r}"
     if not handlers:
         yield f"{cls.__name__} projects no event; mark a method with @on"
+    try:
+        inspect.signature(cls).bind()
+    except TypeError as error:
+        yield f"{cls.__name__} is made without arguments, but {error}; what it remembers stands in its rows"
     if is_below(cls, AggregateProjection):
         for model in models:
             if not _is_sum(model):

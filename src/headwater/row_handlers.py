@@ -7,13 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
-from typing import Any, Literal, TypeAlias, get_args, get_origin
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from headwater.annotations import is_optional, name_of, peel
-from headwater.messages import Event, Recorded
-from headwater.signatures import Parameter, Signature, alternatives, is_kind, leaves, read_signature
+from headwater.messages import Event
+from headwater.signatures import (
+    Parameter,
+    Signature,
+    alternatives,
+    enveloped,
+    is_kind,
+    leaves,
+    may_be_none,
+    read_signature,
+)
 
 KeyOf: TypeAlias = Callable[[Any], Any]
 """From an event (as the handler takes it) to the key of its row, or to a list of keys."""
@@ -58,6 +67,7 @@ class EventHandler(msgspec.Struct, frozen=True, kw_only=True):
     key: KeyOf | None
     models: tuple[type[Any], ...]
     lookups: tuple[LookupPlan, ...] = ()
+    may_be_none: bool
     where: str
 
 
@@ -96,7 +106,7 @@ def handlers_of(method: Callable[..., Any], key_of: KeyOf | None, filled: Filled
         yield f"{where}: rows of {model.__name__} are added up; return what is to be added, and take no row"
     models = (model,) if needs != "new" else _made(signature, filled)
     yield from _wrong_returns(signature, filled if needs == "new" else Filled({model: filled.keys[model]}))
-    for envelope, event in _events(signature.parameters[0].annotation):
+    for envelope, event in enveloped(signature.parameters[0].annotation):
         if not is_kind(event, Event):
             yield f"{where}: {getattr(event, '__name__', event)} is not an event class"
             continue
@@ -114,16 +124,9 @@ def handlers_of(method: Callable[..., Any], key_of: KeyOf | None, filled: Filled
             key=None if needs == "new" else key_of or field_key(fields, envelope=envelope),
             models=models,
             lookups=tuple(each for each in lookups if isinstance(each, LookupPlan)),
+            may_be_none=may_be_none(signature.returns),
             where=where,
         )
-
-
-def _events(annotation: Any) -> Iterator[tuple[bool, Any]]:
-    for part in alternatives(annotation):
-        if get_origin(part) is Recorded:
-            yield from ((True, event) for event in alternatives(get_args(part)[0]))
-        else:
-            yield False, part
 
 
 def _row_need(parameters: list[Parameter], filled: Filled) -> tuple[RowNeed, type[Any]] | None:

@@ -1,6 +1,6 @@
 """What a registered function asks for, read from its annotations once.
 
-Reads: annotations.py. Read next: aggregates.py.
+Reads: annotations.py, messages.py. Read next: aggregates.py.
 """
 
 from __future__ import annotations
@@ -8,14 +8,15 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
 
-from headwater.annotations import unresolved
+from headwater.annotations import is_optional, unresolved
 from headwater.clock import Now
-from headwater.errors import WiringError
+from headwater.errors import HandlerContractError, WiringError
+from headwater.messages import Command, Event, Recorded
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -77,6 +78,20 @@ def leaves(annotation: Any) -> Iterator[Any]:
         yield annotation
 
 
+def may_be_none(returns: Any) -> bool:
+    """Whether a function may return ``None``, by what it says; one that says nothing may."""
+    return returns in (None, type(None), Any, inspect.Parameter.empty) or is_optional(returns)
+
+
+def forgotten_return(where: str) -> HandlerContractError:
+    """What to raise where ``None`` came back, and may not."""
+    return HandlerContractError(
+        f"{where} returned None, which it does not say it may",
+        remedy="return what it made; if nothing is meant, say so: `-> ... | None`",
+        where=where,
+    )
+
+
 def is_kind(annotation: Any, root: type) -> bool:
     """Whether an annotation is a class below ``root``, and not ``root`` itself."""
     return isinstance(annotation, type) and issubclass(annotation, root) and annotation is not root
@@ -87,6 +102,15 @@ def alternatives(annotation: Any) -> tuple[Any, ...]:
     if get_origin(annotation) in (Union, types.UnionType):
         return get_args(annotation)
     return (annotation,)
+
+
+def enveloped(annotation: Any) -> Iterator[tuple[bool, Any]]:
+    """What a method takes that is given events: each class, and whether it wants the envelope, as ``Recorded[E]``."""
+    for part in alternatives(annotation):
+        if get_origin(part) is Recorded:
+            yield from ((True, event) for event in alternatives(get_args(part)[0]))
+        else:
+            yield False, part
 
 
 def listed(returned: Any) -> tuple[Any, ...]:
@@ -120,3 +144,22 @@ def marked_methods(cls: type, mark: str) -> list[Callable[..., Any]]:
             if name in found or hasattr(value, mark):
                 found[name] = value
     return [value for value in found.values() if hasattr(value, mark)]
+
+
+def unmarked_methods(cls: type, root: type, decorators: Mapping[str, str], used: Collection[type]) -> Iterator[str]:
+    """Faults of methods below ``root`` that take a message which none of its kin uses: a decorator was forgotten.
+
+    ``decorators`` are the marks with their decorators' names. Helpers begin with an underscore.
+    """
+    bases = reversed(cls.__mro__[: cls.__mro__.index(root)])
+    above = " or ".join(f"@{decorator}" for decorator in decorators.values())
+    for name, value in {name: value for base in bases for name, value in vars(base).items()}.items():
+        if name.startswith("_") or not isinstance(value, types.FunctionType):
+            continue
+        signature = read_signature(value, method=True)
+        if isinstance(signature, str) or not signature.parameters or any(hasattr(value, mark) for mark in decorators):
+            continue
+        for _, message in enveloped(signature.parameters[0].annotation):
+            if (is_kind(message, Command) or is_kind(message, Event)) and message not in used:
+                fault = f"takes {message.__name__}, but nothing calls it"
+                yield f"{signature.where}: {fault}; write {above} above it, or name a helper _{name}"

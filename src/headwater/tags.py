@@ -91,6 +91,14 @@ def tag_faults(cls: type) -> tuple[str, ...]:
     return tuple(compiler.faults)
 
 
+@functools.cache
+def tag_names(cls: type) -> frozenset[str]:
+    """The names of the tags that messages of the class may have, wherever in it they stand."""
+    compiler = _Compiler()
+    compiler.parts(cls, cls.__name__)
+    return frozenset(compiler.names)
+
+
 def tag_value(value: Any) -> str:
     """The text of one tag value: ``str``, ``int``, ``UUID``, ``date``, ``datetime`` (ISO, in UTC if aware), ``Enum``.
 
@@ -137,6 +145,7 @@ class _Compiler:
 
     def __init__(self) -> None:
         self.faults: list[str] = []
+        self.names: set[str] = set()
         self._known: dict[Any, Parts] = {}
 
     def parts(self, cls: Any, where: str) -> Parts:
@@ -163,6 +172,7 @@ class _Compiler:
         return _InTurn(collectors) if len(collectors) > 1 else collectors[0] if collectors else None
 
     def _tagged(self, tag: str, bare: Any, where: str) -> Collector | None:
+        self.names.add(tag)
         if tag == _RESERVED:
             self.faults.append(f"{where}: the tag {tag!r} is Headwater's own, for idempotency keys; use another word")
             return None

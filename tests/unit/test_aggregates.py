@@ -23,9 +23,9 @@ from tests.domain import (
 
 from headwater import App
 from headwater.aggregates import Aggregate, aggregate_plan, decide, evolve
-from headwater.errors import HandlerContractError, Refused
+from headwater.errors import EvolutionError, HandlerContractError, Refused
 from headwater.event_store.protocol import EventQuery, QueryItem
-from headwater.messages import Command, Event, Tag
+from headwater.messages import Command, Event, Recorded, Tag
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -224,6 +224,61 @@ class EvolvesLater(Aggregate):
         """Wrong."""
 
 
+class EvolvesAnew(Aggregate):
+    """Its evolve returns a new state, as a frozen dataclass has it."""
+
+    @evolve
+    def poked(self, event: Poked) -> EvolvesAnew:
+        """Wrong."""
+        return EvolvesAnew()
+
+
+class Deaf(Aggregate):
+    """It evolves an event that is about no thing."""
+
+    thing_id: Annotated[str, Tag("thing")]
+
+    @evolve
+    def poked(self, event: Poked) -> None:
+        """Never called."""
+
+
+class AllEars(Deaf):
+    """It looks for the event by itself."""
+
+    def boundary(self) -> EventQuery:
+        """All of the type."""
+        return EventQuery.of(types=("Poked",))
+
+
+class Undecorated(Aggregate):
+    """Its methods look as if they were called."""
+
+    def poke(self, command: Poke) -> Poked:
+        """Not marked."""
+        return Poked(name=command.name)
+
+    def poked(self, event: Recorded[Poked]) -> None:
+        """Not marked either."""
+
+    def _help(self, command: Poke) -> str:
+        """A helper."""
+        return command.name
+
+
+class Overriding(Undecorated):
+    """The method of its base is marked here."""
+
+    @decide
+    def poke(self, command: Poke) -> Poked:
+        """Marked."""
+        return self.made(command)
+
+    def made(self, command: Poke) -> Poked:
+        """What a decider calls needs no underscore."""
+        return Poked(name=self._help(command))
+
+
 @pytest.mark.parametrize(
     ("cls", "fault"),
     [
@@ -235,9 +290,62 @@ class EvolvesLater(Aggregate):
         (EvolvesNonsense, "int is not an event class"),
         (DecidesLater, "DecidesLater.poke: is async"),
         (EvolvesLater, "EvolvesLater.poked: is async"),
+        (EvolvesAnew, "EvolvesAnew.poked: evolve changes the fields of self and returns nothing, not EvolvesAnew"),
+        (Deaf, "Deaf would never see Poked, which has no Tag('thing')"),
+        (Undecorated, "Undecorated.poke: takes Poke, but nothing calls it; write @decide or @evolve above it"),
+        (Undecorated, "Undecorated.poked: takes Poked, but nothing calls it"),
+        (Overriding, "Undecorated.poked: takes Poked, but nothing calls it"),
     ],
 )
 def test_wiring_faults_are_named(cls: Any, fault: str) -> None:
     """Each fault says where it is and what to do."""
     faults = aggregate_plan(cls).faults
     assert any(fault in found for found in faults), faults
+
+
+def test_what_is_no_slip_is_no_fault() -> None:
+    """A boundary of its own finds events by other means, and deciders may have helpers of any name."""
+    assert aggregate_plan(AllEars).faults == ()
+    assert not [fault for fault in aggregate_plan(Overriding).faults if "Poked" not in fault]
+
+
+class EvolvesUnsaid(Aggregate):
+    """Its evolve does not say what it returns."""
+
+    name: str = ""
+
+    @decide
+    def poke(self, command: Poke) -> Poked:
+        """Done."""
+        return Poked(name=command.name)
+
+    @evolve
+    def poked(self, event: Poked):  # type: ignore[no-untyped-def]
+        """A new state, if there is a name."""
+        return EvolvesUnsaid(name=event.name) if event.name else None
+
+
+async def test_a_new_state_is_not_lost_in_silence() -> None:
+    """Where no annotation says that nothing comes back, that is looked at when it does."""
+    async with App("pokes", EvolvesUnsaid).open("memory:") as desk:
+        await desk.execute(Poke(name=""))
+        await desk.execute(Poke(name="x"))
+        with pytest.raises(
+            EvolutionError, match=r"position 2.*poked returned EvolvesUnsaid: evolve changes the fields"
+        ):
+            await desk.execute(Poke(name="y"))
+
+
+class Forgetful(Aggregate):
+    """Its decider makes an event and keeps it to itself."""
+
+    @decide
+    def poke(self, command: Poke) -> Poked:  # type: ignore[empty-body]
+        """Returns nothing."""
+
+
+def test_a_forgotten_return_is_a_typed_error() -> None:
+    """Only who says that it may decide nothing may do so; else the command would be done with, and nothing stored."""
+    (decider,) = aggregate_plan(Forgetful).deciders.values()
+    with pytest.raises(HandlerContractError, match=r"Forgetful\.poke returned None, which it does not say it may"):
+        decider.decide(Forgetful(), Poke(name="x"), now, {})

@@ -205,6 +205,15 @@ class _OfConfusing(Projection[Confusing]):
     def made(self, event: Made) -> Confusing: ...
 
 
+class _Undecorated(Good):
+    def other(self, event: Other) -> Row: ...
+
+
+class _WithArguments(Good):
+    def __init__(self, database: str) -> None:
+        self.database = database
+
+
 @pytest.mark.parametrize(
     ("projection", "fault"),
     [
@@ -223,6 +232,8 @@ class _OfConfusing(Projection[Confusing]):
         (_OfKeyless, "no field is the key"),
         (_OfMisnamed, "Misnamed.note: Indexed('cod') names 'cod', which is no field"),
         (_OfConfusing, "differ only in upper and lower case"),
+        (_Undecorated, "_Undecorated.other: takes Other, but nothing calls it; write @on above it"),
+        (_WithArguments, "_WithArguments is made without arguments, but missing a required argument: 'database'"),
     ],
 )
 def test_faults_are_told(projection, fault):

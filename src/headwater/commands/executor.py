@@ -283,7 +283,7 @@ class Executor:
         if terms.key_query and (receipt := await self._first_receipt(terms)) is not None:
             return receipt
         asked = {p.name: self._now() if p.wants_now else self._services[p.annotation] for p in plan.extras}
-        events, commands = messages_of(await plan.function(command, **asked), plan.where)
+        events, commands = messages_of(await plan.function(command, **asked), plan)
         if events and origin.expect is not None:
             fault = FieldError("/expect", f"{plan.name} ended in events, which have no boundary that could be compared")
             raise InvalidMessage("expectation", (fault,))

@@ -10,7 +10,16 @@ import msgspec
 
 from headwater.errors import HandlerContractError
 from headwater.messages import Command, Event, contract_of
-from headwater.signatures import Parameter, is_kind, leaves, listed, marked, read_signature
+from headwater.signatures import (
+    Parameter,
+    forgotten_return,
+    is_kind,
+    leaves,
+    listed,
+    marked,
+    may_be_none,
+    read_signature,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,6 +47,7 @@ class HandlerPlan(msgspec.Struct, frozen=True, kw_only=True):
     function: Callable[..., Any]
     extras: tuple[Parameter, ...]
     messages: tuple[type[Command | Event], ...]
+    may_be_none: bool
     where: str
 
     @property
@@ -67,12 +77,16 @@ def handler_plan(function: Callable[..., Any]) -> HandlerPlan | str:
         function=function,
         extras=signature.parameters[1:],
         messages=messages,
+        may_be_none=may_be_none(signature.returns),
         where=where,
     )
 
 
-def messages_of(returned: Any, where: str) -> tuple[tuple[Event, ...], tuple[Command, ...]]:
+def messages_of(returned: Any, plan: HandlerPlan) -> tuple[tuple[Event, ...], tuple[Command, ...]]:
     """What a handler returned: events, or commands. Both, or anything else, is a ``HandlerContractError``."""
+    where = plan.where
+    if returned is None and not plan.may_be_none:
+        raise forgotten_return(where)
     messages = listed(returned)
     for message in messages:
         if not isinstance(message, Event | Command):

@@ -19,6 +19,7 @@ from headwater.projections.sequences import SEVERAL, Happening
 from headwater.read_models import ProjectionPlan
 from headwater.read_store.tables import RowKey, Table, tables_of
 from headwater.row_handlers import EventHandler
+from headwater.signatures import forgotten_return
 
 RowsOf: TypeAlias = Mapping[Table, Mapping[RowKey, Any]]
 """Rows of each table by key as it is stored; ``None`` for a row that was deleted."""
@@ -148,6 +149,7 @@ class _Step:
         self._stored_key = self._table.stored_key
         self._wants_envelope = handler.wants_envelope
         self._is_required = handler.needs == "required"
+        self._may_be_none = handler.may_be_none
         self.takes_row = handler.needs != "new"
         self._lookups = [(plan, tables[plan.model]) for plan in handler.lookups]
         self._where = handler.where
@@ -199,6 +201,7 @@ class _Step:
         if table is not None:
             return [(table, _hashable(table.row_key(returned)), returned)]
         if returned is None:
+            self._refuse_forgotten()
             return []
         rows: list[Any] = list(returned) if type(returned) in (*SEVERAL, tuple) else [returned]
         made: list[_Made] = []
@@ -236,7 +239,9 @@ class _Step:
         if row is None and self._is_required:
             raise self._no_such_row(self._table.model, key, fact)
         returned = self._method(argument, row, **found)
-        if returned is not row and returned is not None:
+        if returned is None:
+            self._refuse_forgotten()
+        elif returned is not row:
             if not isinstance(returned, self._table.model):
                 raise self._no_row(returned)
             if self._table.row_key(returned) != key:
@@ -245,6 +250,10 @@ class _Step:
                     remedy="a row keeps its key; to move a row, delete it and make another with two handlers",
                 )
         return returned
+
+    def _refuse_forgotten(self) -> None:
+        if not self._may_be_none:
+            raise forgotten_return(self._where)
 
     def _no_such_row(self, model: type[Any], key: RowKey, fact: Happening) -> MissingRow:
         name = "" if model is self._table.model else f" of {model.__name__}"

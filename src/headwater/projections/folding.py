@@ -21,6 +21,7 @@ from headwater.read_models import ProjectionPlan
 from headwater.read_store.checkpoints import Checkpoint, slice_of
 from headwater.read_store.tables import RowKey, Table, tables_of
 from headwater.row_handlers import EventHandler, KeyOf
+from headwater.signatures import forgotten_return
 
 Rows = Mapping[RowKey, Any]
 """Rows by key as it is stored; ``None`` for a row that was deleted."""
@@ -133,6 +134,7 @@ class _Making:
         self._method = method
         self._table = table
         self._wants_envelope = handler.wants_envelope
+        self._may_be_none = handler.may_be_none
         self._where = handler.where
 
     def apply(self, fact: Happening, rows: Rows, changed: dict[RowKey, Any], owned: Owned | None) -> None:  # noqa: ARG002  as the other
@@ -146,6 +148,8 @@ class _Making:
         if isinstance(returned, model):
             return [(row_key(returned), returned)]
         if returned is None:
+            if not self._may_be_none:
+                raise forgotten_return(self._where)
             return []
         if type(returned) not in (*SEVERAL, tuple):
             raise _no_row(self._where, model, returned)
@@ -168,6 +172,7 @@ class _Changing:
         self._is_open = table.is_open
         self._wants_envelope = handler.wants_envelope
         self._is_required = handler.needs == "required"
+        self._may_be_none = handler.may_be_none
         self._where = handler.where
 
     def keys(self, fact: Happening) -> Collection[RowKey]:
@@ -210,6 +215,8 @@ class _Changing:
                     f"{self._where}: there is no row {key!r} for the event at position {fact.position}", key=key
                 )
             returned = self._method(argument, row)
+            if returned is None and not self._may_be_none:
+                raise forgotten_return(self._where)
             if returned is row or returned is None:
                 return returned
             if not isinstance(returned, self._model):

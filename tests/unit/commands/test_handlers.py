@@ -138,6 +138,18 @@ async def test_domain_data_at_run_time_is_a_typed_error() -> None:
             await desk.execute(ImportCourse(course_id="c1"))
 
 
+@handles
+async def returns_nothing(command: ImportCourse) -> CourseImported:  # type: ignore[empty-body]
+    """It makes an event and keeps it to itself."""
+
+
+async def test_a_forgotten_return_is_a_typed_error() -> None:
+    """Else the caller would have a receipt for nothing."""
+    async with App("courses", returns_nothing).open("memory:") as desk:
+        with pytest.raises(HandlerContractError, match="returns_nothing returned None"):
+            await desk.execute(ImportCourse(course_id="c1"))
+
+
 def test_a_missing_service_is_a_wiring_fault() -> None:
     """And so is a command with two owners; all are reported at once."""
 

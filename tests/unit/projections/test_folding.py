@@ -133,9 +133,9 @@ def test_a_row_keeps_its_key():
     assert "a row keeps its key" in str(error)
 
 
-@pytest.mark.parametrize("returned", [7, [7], "text", {"a": 1}])
+@pytest.mark.parametrize("returned", [7, [7], "text", {"a": 1}, None])
 def test_what_is_no_row_is_refused(returned):
-    """Wherever it comes from."""
+    """Wherever it comes from; so is a forgotten ``return``, which would delete a row."""
 
     class Wrong(Projection[Tally]):
         @on

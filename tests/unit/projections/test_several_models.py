@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from headwater import App, Event, Key, Projection, ReadModel, Tag, on
-from headwater.errors import ContractChanged, MissingRow, ProjectionError
+from headwater.errors import ContractChanged, HandlerContractError, MissingRow, ProjectionError
 from headwater.figure_marks import Avg, Count, Max, Min, Sum
 from headwater.projections.comparing import compare
 from headwater.read_models import AggregateProjection, projection_plan
@@ -234,6 +234,25 @@ def test_a_row_that_must_be_looked_up_and_is_not_there_stops_the_event():
         CallerRow(caller="p", cases=1),
         CaseRow(case="c", group="h", cost=Decimal(2), caller_name="p"),
     )
+
+
+class Forgetful(Projection[CaseRow | CallerRow]):
+    @on
+    def opened(self, event: Opened) -> CaseRow:
+        pass
+
+    @on
+    def renamed(self, event: Renamed, row: CallerRow | None) -> CallerRow:
+        pass
+
+
+@pytest.mark.parametrize(
+    "event", [Opened(case="c", caller="p", group="g", cost=Decimal(1)), Renamed(caller="p", name="n")]
+)
+def test_a_forgotten_return_stops_the_event(event):
+    """Only a handler that says it may returns ``None``."""
+    with pytest.raises(HandlerContractError, match=r"Forgetful\.(opened|renamed) returned None"):
+        _ = scenario(Forgetful).given(event).rows
 
 
 class Spread(ReadModel):
