@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from headwater.catalogue import Catalogue, Upcast
+from headwater.declarations import may_lose_numbers
 from headwater.errors import ContractError, FieldError, HandlerContractError, MessageError, UndecodableEvent
 from headwater.event_store.protocol import NewEvent, RecordedEvent
 from headwater.foreign import decode_foreign, encode_foreign
@@ -22,7 +23,7 @@ from headwater.messages import Command, Event, Message, Metadata, Query, Recorde
 from headwater.query_values import nested_values
 from headwater.schemas import message_schema
 from headwater.tags import Tags, tag_plan
-from headwater.validation import explain_json, explain_values
+from headwater.validation import explain_json, explain_numbers, explain_values
 
 M = TypeVar("M", bound=Message)
 Json = bytes | str
@@ -43,6 +44,9 @@ class Codec:
         self._seen_metadata: dict[bytes, Metadata] = {}
         self._decoders: dict[type[Any], Callable[[Json], Any]] = {}
         self._encodings: dict[type[Event], _Encoding] = {}
+        self._careful: dict[type[Event], _Encoding] = {}
+        """Encodings of events that are looked at one by one, because they may hold NaN where ``None`` may stand."""
+        self._validators: dict[type[Message], Callable[[Json], Any]] = {}
         self._stored: dict[tuple[str, int], Callable[[Json], Any]] = {}
 
     # -- events --------------------------------------------------------------------------------------------------------
@@ -156,7 +160,7 @@ class Codec:
         Raises ``InvalidMessage`` with every fault.
         """
         cls = type(message)
-        decode = self._decoders.get(cls) or self._decoder(cls)
+        decode = self._validators.get(cls) or self._validator(message)
         try:
             data = self._encoder.encode(message)
             valid: M = decode(data)
@@ -164,7 +168,8 @@ class Codec:
         except (UnicodeEncodeError, TypeError, NotImplementedError) as error:  # it has no form in JSON
             raise explain_values(cls, contract_of(cls).name, _fields(message), error, strict=True) from error
         except _FAULTY as error:
-            raise explain_json(cls, contract_of(cls).name, self._encoder.encode(message), error) from error
+            fault = explain_numbers(contract_of(cls).name, message)
+            raise fault or explain_json(cls, contract_of(cls).name, self._encoder.encode(message), error) from error
 
     # -- anything ------------------------------------------------------------------------------------------------------
 
@@ -203,29 +208,46 @@ class Codec:
         decode = self._decoders[cls] = msgspec.json.Decoder(cls, dec_hook=decode_foreign).decode
         return decode
 
+    def _validator(self, message: Message) -> Callable[[Json], Any]:
+        """What reads a message of this class back. One that may lose numbers is looked at each time."""
+        cls = type(_made(message))
+        decode = self._decoders.get(cls) or self._decoder(cls)
+        if not may_lose_numbers(cls):
+            self._validators[cls] = decode
+        elif (fault := explain_numbers(contract_of(cls).name, message)) is not None:
+            raise fault
+        return decode
+
     def _encoding(self, event: Event) -> _Encoding:
+        """How an event of this class is encoded. One that may lose numbers is looked at each time."""
         cls = type(event)
+        made = self._careful.get(cls) or self._new_encoding(cls)
+        if not may_lose_numbers(cls):
+            self._encodings[cls] = made
+            return made
+        self._careful[cls] = made
+        if (fault := explain_numbers(made.name, event)) is not None:
+            raise _refused(fault)
+        return made
+
+    def _new_encoding(self, cls: type[Event]) -> _Encoding:
         own = contract_of(cls)
         if not self.catalogue.knows_event(own.name) or self.catalogue.event_type(own.name) is not cls:
             raise HandlerContractError(
                 f"an event was made that the application does not know: {cls.__module__}.{cls.__qualname__}",
                 remedy="name its class where it is returned (`-> IncidentOpened`), or give it to App(...)",
             )
-        made = self._encodings[cls] = _Encoding(own.name, own.version, self._decoder(cls), tag_plan(cls))
-        return made
+        return _Encoding(own.name, own.version, self._decoder(cls), tag_plan(cls))
 
     def _misfit(self, event: Event, error: BaseException) -> HandlerContractError:
         cls = type(event)
         name = contract_of(cls).name
         try:
-            fault = explain_json(cls, name, self._encoder.encode(event), error)
+            body = self._encoder.encode(event)
+            fault = explain_numbers(name, event) or explain_json(cls, name, body, error)
         except (*_FAULTY, TypeError, NotImplementedError):  # a value without a JSON form
             fault = explain_values(cls, name, _fields(event), error, strict=True)
-        return HandlerContractError(
-            f"an event was made that its own class refuses: {fault.message}",
-            remedy="give every field a value of its type",
-            errors=getattr(fault, "errors", ()),
-        )
+        return _refused(fault)
 
     def _decode_other(self, recorded: RecordedEvent) -> Event:
         """What is met for the first time, stored at an older version, or of a type nobody knows."""
@@ -281,11 +303,24 @@ class _Encoding(msgspec.Struct, frozen=True):
     tags: Tags
 
 
-def _fields(message: Any) -> dict[str, Any]:
-    """A message's own values by their names in JSON, as they are."""
+def _refused(fault: MessageError) -> HandlerContractError:
+    return HandlerContractError(
+        f"an event was made that its own class refuses: {fault.message}",
+        remedy="give every field a value of its type",
+        errors=getattr(fault, "errors", ()),
+    )
+
+
+def _made(message: Any) -> Message:
+    """The message itself, if it is one. Raises ``ContractError``."""
     if not isinstance(message, Message):
         raise ContractError(f"{message!r} is not a message", remedy="give one that is made, as in OpenIncident(...)")
-    listed = msgspec.structs.fields(type(message))
+    return message
+
+
+def _fields(message: Any) -> dict[str, Any]:
+    """A message's own values by their names in JSON, as they are."""
+    listed = msgspec.structs.fields(type(_made(message)))
     return {field.encode_name: getattr(message, field.name) for field in listed}
 
 

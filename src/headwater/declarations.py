@@ -5,6 +5,7 @@ Reads: annotations.py, tags.py. Read next: catalogue.py, which reports these fau
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -52,6 +53,16 @@ def declaration_faults(cls: type[Message]) -> tuple[str, ...]:
         faults.extend(_constraint_faults(hint, f"{cls.__name__}.{name}", seen))
     faults.extend(_form_faults(cls))
     return tuple(dict.fromkeys(faults))
+
+
+@functools.cache
+def may_lose_numbers(cls: type[Message]) -> bool:
+    """Whether NaN or infinity could stand in a message and come back as ``None``, which is what JSON makes of them."""
+    return any(
+        isinstance(part, shape.AnyType | shape.CustomType)
+        or (isinstance(part, shape.UnionType) and part.includes_none and _has_float(part))
+        for part in _parts(shape.type_info(cls), set())
+    )
 
 
 def is_pydantic(found: Any) -> bool:
@@ -121,23 +132,27 @@ def _form_faults(cls: type[Message]) -> Iterator[str]:
     except (TypeError, ValueError, NotImplementedError) as error:
         yield f"{cls.__name__}: {error}"
         return
-    for custom in sorted(_custom_types(described, set()), key=str):
+    customs = {part.cls for part in _parts(described, set()) if isinstance(part, shape.CustomType)}
+    for custom in sorted(customs, key=str):
         if not is_pydantic(custom):
             yield f"{cls.__name__}: {custom.__name__} has no JSON form; use a dataclass, a Struct or a pydantic model"
 
 
-def _custom_types(described: Any, seen: set[int]) -> set[type]:
-    """Classes in a type description that msgspec does not know, looked for in every part of it."""
+def _has_float(union: shape.UnionType) -> bool:
+    return any(isinstance(part, shape.FloatType) for part in union.types)
+
+
+def _parts(described: Any, seen: set[int]) -> Iterator[Any]:
+    """A type description and every part of it, each once."""
     if id(described) in seen:
-        return set()
+        return
     seen.add(id(described))
-    if isinstance(described, shape.CustomType):
-        return {described.cls}
-    parts: list[Any]
     if is_array(described):
         parts = list(described)
     elif isinstance(described, shape.Type | shape.Field):
+        yield described
         parts = [getattr(described, name) for name in described.__struct_fields__]
     else:
-        return set()
-    return {custom for part in parts for custom in _custom_types(part, seen)}
+        return
+    for part in parts:
+        yield from _parts(part, seen)

@@ -12,6 +12,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from math import isfinite
 from typing import Any, Protocol
 
 import msgspec
@@ -32,7 +33,7 @@ from headwater.annotations import (
 )
 from headwater.declarations import is_pydantic
 from headwater.errors import FieldError, InvalidMessage, MalformedMessage, MessageError
-from headwater.foreign import decode_foreign, foreign_faults
+from headwater.foreign import decode_foreign, encode_foreign, foreign_faults
 from headwater.plain import is_array, is_mapping_value, pointer
 
 _MOST_FAULTS = 100
@@ -65,6 +66,28 @@ def explain_json(cls: Any, name: str, body: bytes | str, error: BaseException) -
 def explain_values(cls: Any, name: str, values: Any, error: BaseException, *, strict: bool) -> MessageError:
     """The same for plain values (of a query string, or of a caller in Python)."""
     return _invalid(cls, name, _Values(strict=strict), values, error)
+
+
+def explain_numbers(name: str, message: Any) -> InvalidMessage | None:
+    """NaN and infinity in a message made in Python: JSON has no form for them, and says null in their place."""
+    try:
+        plain = msgspec.to_builtins(message, enc_hook=encode_foreign)
+    except (NotImplementedError, *_DECODING):  # it has no form in JSON at all, which is told by who encodes it
+        return None
+    faults = [FieldError(pointer(*path), f"{number} is no number that can be stored") for path, number in _odd(plain)]
+    return InvalidMessage(name, tuple(faults)) if faults else None
+
+
+def _odd(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], float]]:
+    if isinstance(value, float):
+        if not isfinite(value):
+            yield path, value
+    elif is_mapping_value(value):
+        for key, part in value.items():
+            yield from _odd(part, (*path, str(key)))
+    elif is_array(value):
+        for index, part in enumerate(value):
+            yield from _odd(part, (*path, index))
 
 
 def _malformed(name: str, why: str, offset: int | None = None) -> MalformedMessage:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import pytest
@@ -21,7 +21,7 @@ from headwater.errors import (
     UnknownMessage,
 )
 from headwater.event_store.protocol import RecordedEvent
-from headwater.messages import Event, Metadata, Tag, UnknownEvent, contract
+from headwater.messages import Command, Event, Metadata, Tag, UnknownEvent, contract
 from headwater.upcasting import upcast
 
 
@@ -262,3 +262,40 @@ def test_canonical_form_does_not_depend_on_order():
 def test_schema_of_a_message_is_at_hand():
     """The codec gives the schema of what it decodes."""
     assert CODEC.json_schema(m.IncidentOpened)["required"] == ["incident_id", "caller", "impact"]
+
+
+class Measured(Event):
+    degrees: float | None = None
+    exact: float = 0.0
+    more: Any = None
+
+
+class Measure(Command):
+    degrees: float | None = None
+    exact: float = 0.0
+    more: Any = None
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize(
+    ("pointer", "of"),
+    [
+        ("/degrees", lambda number: {"degrees": number}),
+        ("/exact", lambda number: {"exact": number}),
+        ("/more/of/1", lambda number: {"more": {"of": [1, number]}}),
+    ],
+    ids=["optional", "required", "anything"],
+)
+def test_a_number_that_json_would_turn_into_nothing_is_told(number, pointer, of):
+    """JSON has null in the place of NaN; where ``None`` may stand, it would be taken for that."""
+    codec = Codec(Catalogue.of([Measured, Measure]))
+    for _ in range(2):  # what is known of a class by now changes nothing
+        with pytest.raises(HandlerContractError, match="is no number that can be stored") as refused:
+            codec.encode_event(Measured(**of(number)))
+        assert [fault.pointer for fault in refused.value.errors] == [pointer]
+        with pytest.raises(InvalidMessage) as invalid:
+            codec.validated(Measure(**of(number)))
+        assert [fault.pointer for fault in invalid.value.errors] == [pointer]
+        whole = of(1.5)
+        assert codec.validated(Measure(**whole)) == Measure(**whole)
+        assert codec.decode(stored("Measured", codec.encode_event(Measured(**whole)).data)) == Measured(**whole)
