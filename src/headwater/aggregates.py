@@ -63,7 +63,7 @@ class Aggregate(msgspec.Struct, kw_only=True):
     def boundary(self) -> EventQuery:
         """Which events a decision looks at: one item per tag with all the types it evolves; no tag, all of the types.
 
-        Override it for anything else, for example both tags at once.
+        One whose tags have no values looks at none. Override it for anything else, for example both tags at once.
         """
         return default_boundary(self, tag_fields(type(self)), evolved_types(type(self)))
 

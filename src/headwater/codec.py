@@ -17,7 +17,7 @@ from headwater.catalogue import Catalogue, Upcast
 from headwater.declarations import may_lose_numbers
 from headwater.errors import ContractError, FieldError, HandlerContractError, MessageError, UndecodableEvent
 from headwater.event_store.protocol import NewEvent, RecordedEvent
-from headwater.foreign import decode_foreign, encode_foreign
+from headwater.foreign import decode_foreign, encode_canonical, encode_foreign
 from headwater.ids import uuid7
 from headwater.messages import Command, Event, Message, Metadata, Query, Recorded, UnknownEvent, contract_of
 from headwater.query_values import nested_values
@@ -39,7 +39,6 @@ class Codec:
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         self._encoder = msgspec.json.Encoder(enc_hook=encode_foreign)
-        self._canonical = msgspec.json.Encoder(enc_hook=encode_foreign, order="deterministic")
         self._metadata = msgspec.json.Decoder(Metadata)
         self._seen_metadata: dict[bytes, Metadata] = {}
         self._decoders: dict[type[Any], Callable[[Json], Any]] = {}
@@ -54,19 +53,29 @@ class Codec:
     def encode_event(self, event: Event, metadata: bytes = _BARE, extra_tags: tuple[str, ...] = ()) -> NewEvent:
         """An event ready to append: name and version of its class, its body as JSON, its tags and ``extra_tags``.
 
-        The body is read back before it goes out, because what is stored stays. Raises ``HandlerContractError`` if its
-        own class would refuse it, or if the application does not know that class and could not read the event.
+        Raises ``HandlerContractError`` if its own class would refuse it, or if the application does not know that class
+        and could not read the event.
+        """
+        return self.encode_and_read(event, metadata, extra_tags)[0]
+
+    def encode_and_read(
+        self, event: Event, metadata: bytes = _BARE, extra_tags: tuple[str, ...] = ()
+    ) -> tuple[NewEvent, Event]:
+        """The same, and the event as it will be read.
+
+        The body is read back before it goes out, because what is stored stays. A tuple has become a list then, and what
+        the event shared with a command or a state is its own. Raises the same.
         """
         encoding = self._encodings.get(type(event)) or self._encoding(event)
         try:
             data = self._encoder.encode(event)
-            encoding.decode(data)
+            again: Event = encoding.decode(data)
             tags = encoding.tags(event)
         except (*_FAULTY, TypeError, NotImplementedError) as error:
             raise self._misfit(event, error) from error
         if extra_tags:
             tags += tuple([tag for tag in extra_tags if tag not in tags])
-        return NewEvent(encoding.name, data, tags, uuid7(), encoding.version, metadata)
+        return NewEvent(encoding.name, data, tags, uuid7(), encoding.version, metadata), again
 
     def decode(self, recorded: RecordedEvent) -> Event:
         """The event that was stored, lifted to today's version; an ``UnknownEvent`` if no class stands for it.
@@ -183,7 +192,7 @@ class Codec:
 
     def encode_canonical(self, value: Any) -> bytes:
         """The same in one fixed order, for digests."""
-        return self._canonical.encode(value)
+        return encode_canonical(value)
 
     def json_schema(self, cls: type[Any]) -> dict[str, Any]:
         """The JSON Schema (2020-12) of a message, complete in itself."""

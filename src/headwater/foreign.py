@@ -21,6 +21,17 @@ def encode_foreign(value: Any) -> Any:
     raise NotImplementedError(msg)
 
 
+_CANONICAL = msgspec.json.Encoder(enc_hook=encode_foreign, order="deterministic")
+
+
+def encode_canonical(value: Any) -> bytes:
+    """A value as JSON in one fixed order, to be compared or digested. Raises as ``encode`` of the codec does."""
+    try:
+        return _CANONICAL.encode(value)
+    except TypeError:  # it knows no order of keys that are no text
+        return _CANONICAL.encode(msgspec.to_builtins(value, str_keys=True, enc_hook=encode_foreign))
+
+
 def decode_foreign(cls: type, value: Any) -> Any:
     """A model from plain JSON values, validated by its own rules. Raises ``ValueError`` if they say no."""
     if is_pydantic(cls):

@@ -299,3 +299,9 @@ def test_a_number_that_json_would_turn_into_nothing_is_told(number, pointer, of)
         whole = of(1.5)
         assert codec.validated(Measure(**whole)) == Measure(**whole)
         assert codec.decode(stored("Measured", codec.encode_event(Measured(**whole)).data)) == Measured(**whole)
+
+
+def test_canonical_form_knows_keys_that_are_no_text():
+    """A dict by numbers has an order too, so that its command may carry an idempotency key."""
+    one, other = {2: "b", 1: {"y": 1, "x": 2}}, {1: {"x": 2, "y": 1}, 2: "b"}
+    assert CODEC.encode_canonical(one) == CODEC.encode_canonical(other) == b'{"1":{"x":2,"y":1},"2":"b"}'

@@ -16,7 +16,7 @@ from headwater.codec import Codec
 from headwater.commands.boundaries import Boundary
 from headwater.commands.loading import Loader
 from headwater.commands.routing import Route
-from headwater.errors import EvolutionError, ExpectationFailed, FieldError, InvalidMessage, Refused
+from headwater.errors import EvolutionError, ExpectationFailed, FieldError, InvalidMessage
 from headwater.event_store.protocol import AppendCondition, Appended, EventQuery, NewEvent
 from headwater.messages import Command, Event, Receipt
 
@@ -63,7 +63,8 @@ class Decision(msgspec.Struct, gc=False):
     """Whether the state was read for this command, so that what it refuses is refused for good."""
     is_read_as_expected: bool = False
     """Whether the log was read as far as the caller knows it, or to its end."""
-    events: tuple[Event, ...] = ()
+    events: list[Event] = []
+    """As they will be read."""
     request: Request = _NOTHING
 
     def start(self) -> None:
@@ -100,15 +101,20 @@ class Decision(msgspec.Struct, gc=False):
                 self.is_fresh = False
                 return False
             events = station.route.decider.decide(state, self.command, station.now, station.services)
-        except (Refused, ExpectationFailed):
+            encode, terms = station.codec.encode_and_read, self.terms
+            new: list[NewEvent] = []
+            read: list[Event] = []
+            for event in events:
+                one, again = encode(event, terms.metadata, terms.tags)
+                new.append(one)
+                read.append(again)
+        except Exception:  # whatever it is, the state may be the reason
             if self.is_fresh:
                 raise
             return False
-        if not events:
+        if not new:
             return False
-        self.events = events
-        encode, terms = station.codec.encode_event, self.terms
-        new = [encode(event, terms.metadata, terms.tags) for event in events]
+        self.events = read
         query = boundary.query
         if terms.key_query is not None:
             query = terms.key_query if query is None else query | terms.key_query

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Any, cast
 
 import msgspec
@@ -28,6 +28,11 @@ def fingerprint_of(plan: AggregatePlan) -> str:
         told.update(event.__name__.encode() + code.co_code + repr((code.co_names, code.co_varnames)).encode())
         told.update(repr([_stable(constant) for constant in code.co_consts]).encode())
     return told.hexdigest()[:16]
+
+
+def beginning_at(fingerprint: str, key: Hashable) -> str:
+    """The fingerprint of a state that began as a boundary's key says: from elsewhere the same events lead elsewhere."""
+    return hashlib.sha256(f"{fingerprint}:{key!r}".encode()).hexdigest()[:16]
 
 
 def _stable(constant: Any) -> Any:

@@ -12,7 +12,7 @@ import msgspec
 from headwater.aggregates import AggregatePlan
 from headwater.codec import Codec
 from headwater.commands.boundaries import Boundary
-from headwater.commands.fingerprints import fingerprint_of
+from headwater.commands.fingerprints import beginning_at, fingerprint_of
 from headwater.commands.gathering import GatheredReads
 from headwater.errors import EvolutionError, MessageError, StoreError
 from headwater.event_store.bodies import Bodies, BodyReader
@@ -81,7 +81,8 @@ class Loader:
     def take(self, boundary: Boundary, found: Bodies) -> None:
         """Fold what was read. Raises ``EvolutionError`` and ``MessageError``."""
         self._fold_bodies(boundary, found)
-        boundary.position = found.head
+        # A state from a snapshot of another process may be younger than what the reads of a turn share.
+        boundary.position = max(boundary.position, found.head)
 
     def _taken_at_once(self, boundary: Boundary) -> bool:
         found = self.bodies(boundary)
@@ -90,16 +91,15 @@ class Loader:
         return found is not None
 
     async def _fold_page_by_page(self, boundary: Boundary, query: EventQuery) -> None:
-        after = boundary.position
         while True:
-            found = await self._reads.read(query, after=after, limit=_PAGE)
+            found = await self._reads.read(query, after=boundary.position, limit=_PAGE)
             self._fold(boundary, found.events)
             if len(found.events) < _PAGE:
                 break
-            after = boundary.version
+            boundary.position = boundary.version  # if the next page cannot be read, this one is not folded again
         boundary.position = found.head
 
-    def fold(self, boundary: Boundary, events: tuple[Event, ...], stored: Sequence[NewEvent], first: int) -> None:
+    def fold(self, boundary: Boundary, events: Sequence[Event], stored: Sequence[NewEvent], first: int) -> None:
         """Fold the events just ``stored`` from position ``first`` on, so that the next command needs no load.
 
         As in a load, those outside the boundary are none of its business: a transfer from one account also puts money
@@ -193,7 +193,7 @@ class Loader:
 
     async def _restore(self, boundary: Boundary) -> None:
         snapshot = await self._store.load_snapshot(self._snapshot_key(boundary))
-        if snapshot is None or snapshot.fingerprint != self._fingerprint:
+        if snapshot is None or snapshot.fingerprint != beginning_at(self._fingerprint, boundary.key):
             return
         if snapshot.position > await self._store.head():  # the log was restored from an older copy
             return
@@ -212,7 +212,7 @@ class Loader:
                 "no snapshot of %s is kept: a field of its state does not come back from JSON", self._cls.__name__
             )
             return
-        snapshot = Snapshot(boundary.version, self._fingerprint, state)
+        snapshot = Snapshot(boundary.version, beginning_at(self._fingerprint, boundary.key), state)
         try:
             await self._store.save_snapshot(self._snapshot_key(boundary), snapshot)
         except StoreError as error:  # it only makes loads shorter; what is wrong shows at the next append

@@ -66,12 +66,10 @@ async def find_offers(
 
 async def _state(route: Route, loader: Loader, boundary: Boundary, empty: Aggregate) -> Aggregate:
     """The state of a boundary as of now."""
-    state = boundary.state
-    if state is None:
-        state = empty
-        boundary.begin(state, route.boundary(state))
+    if boundary.state is None:
+        boundary.begin(empty, route.boundary(empty))
     await loader.load(boundary)
-    return state
+    return boundary.state or empty  # a snapshot may have taken its place
 
 
 def begins(route: Route) -> bool:

@@ -14,6 +14,7 @@ import msgspec
 from headwater.aggregates import Aggregate, AggregatePlan, Decider, default_boundary, evolved_types, overrides
 from headwater.errors import HandlerContractError
 from headwater.event_store.protocol import EventQuery, QueryItem
+from headwater.foreign import encode_canonical
 from headwater.messages import Command, contract_of
 from headwater.tags import TagField
 
@@ -55,14 +56,19 @@ def _boundary_by_tags(tags: tuple[TagField, ...], types: tuple[str, ...]) -> Cal
     """What ``Aggregate.boundary`` does, with the usual case of one tag made short."""
     if not types:
         return lambda _state: None
+
+    def in_general(state: Any) -> EventQuery | None:
+        query = default_boundary(state, tags, types)
+        return query if query.items else None  # an order without lines is about no product, and not about all
+
     if len(tags) != 1 or tags[0].many:
-        return lambda state: default_boundary(state, tags, types)
+        return in_general
     value, name = attrgetter(tags[0].field), f"{tags[0].tag}:"
 
-    def boundary(state: Any) -> EventQuery:
+    def boundary(state: Any) -> EventQuery | None:
         found = value(state)
         if type(found) is not str:
-            return default_boundary(state, tags, types)
+            return in_general(state)
         return EventQuery((QueryItem(types, (name + found,)),))
 
     return boundary
@@ -96,7 +102,7 @@ def _key_by_tags(cls: type[Aggregate], names: tuple[str, ...]) -> Callable[[Any]
 
     def key(command: Any) -> Hashable:
         found: Any = values(command)
-        return cls, found if isinstance(found, str) else msgspec.json.encode(found, order="deterministic")
+        return cls, found if isinstance(found, str) else encode_canonical(found)
 
     return key
 
@@ -106,6 +112,6 @@ def _key_by_start(cls: type[Aggregate]) -> Callable[[Any], Hashable]:
 
     def key(command: Any) -> Hashable:
         state = start(command)
-        return cls, msgspec.json.encode(state, order="deterministic"), state.boundary()
+        return cls, encode_canonical(state), state.boundary()
 
     return key

@@ -20,6 +20,7 @@ from typing import Any, Generic, TypeGuard, TypeVar, overload
 import msgspec
 
 from headwater.aggregates import Aggregate, AggregatePlan, Decider, aggregate_plan
+from headwater.commands.routing import routes_of
 from headwater.errors import ContractError, HandlerContractError, Refused, UnknownMessage, WiringError
 from headwater.messages import Command, Event, contract_of
 from headwater.read_models import Projection, ReadModel
@@ -169,9 +170,11 @@ def _decider(here: Scenario[Any], command: Command) -> Decider:
 
 def _state(here: Scenario[Any], command: Command) -> Aggregate:
     """The state before the decision: started from the command, then the boundary's events folded in."""
-    state = here.plan.cls.start(command)
-    if here.plan.evolvers:
-        for recorded in here.history.recorded(state.boundary()):
+    route = routes_of(here.plan)[type(command)]
+    state = route.start(command)
+    query = route.boundary(state)
+    if query is not None:
+        for recorded in here.history.recorded(query):
             here.plan.evolve(state, recorded)
     return state
 

@@ -373,3 +373,9 @@ async def test_a_cancelled_command_does_not_block_its_boundary(make: Make) -> No
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert sum(isinstance(outcome, Receipt) for outcome in outcomes) >= 4
     assert await executor.execute(d.IssueInvoice(amount=1))
+
+
+def test_an_aggregate_whose_tags_have_no_values_looks_at_nothing() -> None:
+    """An order without lines is about no product, and so it waits for no other order."""
+    route = routes_of(aggregate_plan(d.Stock))[d.PlaceOrder]
+    assert route.boundary(route.start(d.PlaceOrder(order_id="o", lines=[]))) is None

@@ -9,8 +9,10 @@ import pytest
 
 from headwater import App
 from headwater.aggregates import Aggregate, decide, evolve
-from headwater.errors import EvolutionError, Refused, UndecodableEvent
-from headwater.event_store.protocol import NewEvent
+from headwater.commands.boundaries import Boundary
+from headwater.errors import EvolutionError, Refused, StoreError, UndecodableEvent
+from headwater.event_store.bodies import Bodies
+from headwater.event_store.protocol import EventQuery, NewEvent
 from headwater.messages import Command, Event, Tag, contract
 from headwater.runtime import Runtime
 from headwater.upcasting import upcast
@@ -117,3 +119,40 @@ async def test_an_event_that_cannot_be_folded_is_named(jars):
     await jars.event_store.append([stored("CoinsTaken", b'{"jar_id":"j1","coins":2}')])
     with pytest.raises(EvolutionError, match="cannot fold the event at position 1: ValueError"):
         await jars.execute(Look(jar_id="j1"))
+
+
+async def test_a_read_that_is_older_than_the_state_does_not_set_it_back(jars):
+    """Reads of one turn share a snapshot, and a state may come from one that another process kept meanwhile."""
+    await jars.event_store.append([stored("CoinsAdded", b'{"jar_id":"j1","coins":2}', 2)])
+    station = jars._executor._stations[Look]
+    boundary = Boundary("j1")
+    boundary.begin(Jar(jar_id="j1"), EventQuery.of(types=("CoinsAdded",), tags=("jar:j1",)))
+    await station.loader.load(boundary)
+    station.loader.take(boundary, Bodies((), {}, 0))
+    assert (boundary.position, boundary.version) == (1, 1)
+
+
+async def test_a_page_is_folded_once_though_the_next_one_failed(jars, monkeypatch):
+    """What was folded before the error is not folded again by the next command."""
+    monkeypatch.setattr("headwater.commands.loading._PAGE", 2)
+    monkeypatch.setattr("headwater.backends.sqlite.bodies.INLINE_ROWS", 1)
+    coins = b'{"jar_id":"j1","coins":2}'
+    await jars.event_store.append([stored("CoinsAdded", coins, 2) for _ in range(3)])
+    reads = jars._executor._stations[Look].loader._reads
+    reads._read, whole = failing_after(1, reads._read), reads._read
+    with pytest.raises(StoreError):
+        await look(jars)
+    reads._read = whole
+    assert await look(jars) == "6"
+
+
+def failing_after(times, read):
+    """A read that fails from a certain time on."""
+    left = iter(range(times))
+
+    async def failing(*arguments, **named):
+        if next(left, None) is None:
+            raise StoreError("the disk is gone")
+        return await read(*arguments, **named)
+
+    return failing

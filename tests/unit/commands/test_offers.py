@@ -157,3 +157,29 @@ async def test_a_change_by_another_process_is_seen(tmp_path):
 
     assert (before[1]["ShipOrder"], after[1]["ShipOrder"]) == (None, "order A-1 is shipped")
     assert (before[0], after[0]) == (1, 2)
+
+
+class KeptCoin(Aggregate):
+    """Keeps snapshots."""
+
+    snapshot_every = 1
+    coin: Annotated[str, Tag("coin")]
+    tossed: int = 0
+
+    @decide(when=lambda self: f"tossed {self.tossed} times")
+    def look(self, command: Toss) -> Tossed:
+        return Tossed(coin=self.coin)
+
+    @evolve
+    def was_tossed(self, event: Tossed) -> None:
+        self.tossed += 1
+
+
+async def test_a_state_from_a_snapshot_is_looked_at():
+    """Not the empty one that the snapshot took the place of."""
+    async with App("coins", KeptCoin).open("memory:", cache_size=0) as coins:
+        for _ in range(2):
+            await coins.event_store.append([coins.codec.encode_event(Tossed(coin="c"))])
+            offers = await coins.offers(KeptCoin, coin="c")
+            assert offers is not None
+    assert [offer.reason for offer in offers.offers] == ["tossed 2 times"]

@@ -224,3 +224,46 @@ async def test_only_a_state_that_comes_back_the_same_is_kept(kind: type[Holder],
         numbers = [desk.codec.decode(event) for event in (await desk.event_store.read()).events]
     assert (snapshot is not None) == is_kept
     assert numbers == [CountedUp(counter_id="c", number=number) for number in range(1, 8)]
+
+
+class Raise(Command):
+    counter_id: CounterId
+    step: int
+
+
+class Raised(Event):
+    counter_id: CounterId
+
+
+class Stepping(Aggregate):
+    """How far its events lead depends on the command that it begins from."""
+
+    snapshot_every: ClassVar[int | None] = 2
+    counter_id: CounterId
+    step: int
+    count: int = 0
+
+    @classmethod
+    def start(cls, command: Raise) -> Stepping:
+        return cls(counter_id=command.counter_id, step=command.step)
+
+    @decide
+    def go_on(self, command: Raise) -> Raised:
+        if self.count >= 10 * self.step:
+            raise Refused("enough", str(self.count))
+        return Raised(counter_id=self.counter_id)
+
+    @evolve
+    def raised(self, event: Raised) -> None:
+        self.count += self.step
+
+
+@pytest.mark.parametrize("cache_size", [0, 10])
+async def test_a_snapshot_of_a_state_that_began_elsewhere_is_left_aside(cache_size: int) -> None:
+    """What is one boundary in the log may be the end of states that begin from different commands."""
+    async with App("stepping", Stepping).open("memory:", cache_size=cache_size) as desk:
+        for number in range(10):
+            await desk.execute(Raise(counter_id="c", step=1 + number % 2))
+        for step in (1, 2, 1):
+            with pytest.raises(Refused, match=str(10 * step)):
+                await desk.execute(Raise(counter_id="c", step=step))

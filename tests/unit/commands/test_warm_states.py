@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 
@@ -154,3 +154,64 @@ async def test_a_position_of_another_process_is_a_good_expectation(tmp_path: Pat
         other = await there.execute(OpenAccount(account_id="d", amount=5))
         receipt = await here.execute(Transfer(account_id="a", to="a", amount=1), expect=other.position)
     assert (other.position, receipt.position) == (6, 8)
+
+
+class FillBasket(Command):
+    basket_id: Annotated[str, Tag("basket")]
+    things: list[str] = []
+
+
+class BasketFilled(Event):
+    basket_id: Annotated[str, Tag("basket")]
+    things: list[str]
+    before: list[str]
+
+
+class Basket(Aggregate):
+    """Its events, its state and its commands hold the same lists, and some are tuples."""
+
+    basket_id: Annotated[str, Tag("basket")]
+    things: list[str] = []
+    before: list[str] = []
+
+    @decide
+    def fill(self, command: FillBasket) -> BasketFilled:
+        if not command.things:
+            raise Refused("has", f"{self.things} {self.before}")
+        things: Any = tuple(command.things)
+        return BasketFilled(basket_id=self.basket_id, things=things, before=self.things)
+
+    @evolve
+    def filled(self, event: BasketFilled) -> None:
+        self.before = event.before
+        self.things.extend(event.things)
+        self.things.append(type(event.things).__name__)
+
+
+async def test_a_kept_state_is_folded_from_what_was_stored() -> None:
+    """A list that an event shares with the state changes with it, and a tuple is read as the list that it should be."""
+    async with App("shop", Basket).open("memory:") as shop:
+        for thing in ("apple", "pear"):
+            await shop.execute(FillBasket(basket_id="b", things=[thing]))
+        with pytest.raises(Refused) as told:
+            await shop.execute(FillBasket(basket_id="b"))
+    assert told.value.message == "['apple', 'list', 'pear', 'list'] ['apple', 'list']"
+
+
+class AccountByName(Account):
+    """Knows only accounts that were opened."""
+
+    @decide
+    def show(self, command: ShowBalance) -> None:
+        raise Refused("has", {1: "one"}[self.balance])
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_what_a_stale_state_fails_on_is_decided_again(tmp_path: Path, is_known: bool) -> None:
+    """Whatever a decider raises, another process may have done away with the reason."""
+    url = f"sqlite:///{tmp_path}/bank.db"
+    async with App("bank", AccountByName).open(url) as here, App("bank", AccountByName).open(url) as there:
+        await here.execute(OpenAccount(account_id="a", amount=0))
+        await there.execute(OpenAccount(account_id="a", amount=1 if is_known else 2))
+        with pytest.raises(Refused if is_known else KeyError):
+            await here.execute(ShowBalance(account_id="a"))
