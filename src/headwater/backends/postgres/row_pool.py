@@ -19,7 +19,7 @@ from headwater.backends.postgres.driver import Connection, Pool, make_pool
 from headwater.backends.postgres.row_connections import RowServer
 from headwater.backends.postgres.row_errors import Blame, row_error
 from headwater.backends.postgres.statements import statement
-from headwater.errors import StoreBusy
+from headwater.errors import StoreBusy, StoreError
 
 _KEPT_STATEMENTS = 400
 _MANY = 1 << 40
@@ -42,6 +42,7 @@ class RowPool:
         self._timeout = server.pool_timeout
         self._blame: Blame = blame
         self._local = local
+        self._home = asyncio.get_running_loop()
         self._at_hand: list[Connection] = []
         self._waiting = 0
         self._closed = False
@@ -133,6 +134,9 @@ class RowPool:
                 await self._give(connection)
 
     async def _take(self) -> Connection:
+        if asyncio.get_running_loop() is not self._home:
+            remedy = "open the application on each event loop, or use App.open_blocking, which threads may share"
+            raise StoreError(f"{self._place} was opened on another event loop", remedy=remedy)
         while self._at_hand:
             connection = self._at_hand.pop()
             if not _is_gone(connection):

@@ -11,7 +11,7 @@ import pytest_asyncio
 from headwater.backends.postgres import row_pool
 from headwater.backends.postgres.row_connections import RowServer
 from headwater.backends.postgres.row_pool import RowPool
-from headwater.errors import StoreBusy, StoreIOError
+from headwater.errors import StoreBusy, StoreError, StoreIOError
 
 pytestmark = pytest.mark.usefixtures("schema")
 _SIZE = 2
@@ -110,6 +110,13 @@ async def test_a_connection_goes_back_to_the_pool_when_something_went_wrong(pool
 async def _sleeping(pool):
     async with pool.lent() as connection:
         await connection.execute("SELECT pg_sleep(60)")
+
+
+async def test_a_pool_is_for_the_event_loop_that_opened_it(pool):
+    """A connection answers on its own loop only."""
+    with pytest.raises(StoreError, match="another event loop"):
+        await asyncio.to_thread(asyncio.run, session(pool))
+    assert await session(pool)
 
 
 async def test_what_lies_at_hand_is_given_back_now_and_then(postgres_url, monkeypatch):
