@@ -16,8 +16,8 @@ from typing import Any, ClassVar, Self, TypeVar, overload
 
 import msgspec
 
-from headwater.annotations import name_of
-from headwater.errors import HandlerContractError, Refused
+from headwater.annotations import UNRESOLVED, name_of, unmade_marks
+from headwater.errors import HandlerContractError, Refused, WiringError
 from headwater.event_store.protocol import EventQuery, QueryItem
 from headwater.messages import Command, Event, Recorded, contract_of
 from headwater.signatures import (
@@ -79,6 +79,9 @@ def decide(function: F | None = None, /, *, when: When | None = None) -> F | Cal
     services, by annotation. ``when`` says whether the command is on offer in this state: true, or the reason why not.
     For false the reason is its docstring; it may also raise ``Refused``, to give the refusal a code of its own.
     """
+    given: Any = when
+    if given is not None and not callable(given):
+        raise WiringError((f"@decide(when=...) takes a function of the state, not {when!r}",))
 
     def mark(method: F) -> F:
         return marked(method, _DECIDES, "decide", value=when)
@@ -303,14 +306,21 @@ def _returning_nothing(method: Callable[..., Any], where: str) -> Callable[..., 
 def _state_faults(
     cls: type[Aggregate], tags: tuple[TagField, ...], deciders: Mapping[type[Command], Decider]
 ) -> Iterable[str]:
-    named = {field.field for field in tags}
+    try:
+        listed = msgspec.structs.fields(cls)
+        known = {command: {field.name for field in msgspec.structs.fields(command)} for command in deciders}
+    except UNRESOLVED:  # told with the tags, and with the command
+        return
+    for field in listed:
+        yield from (f"{cls.__name__}.{field.name}: {fault}" for fault in unmade_marks(field.type))
     if overrides(cls, "start"):
         return
-    for field in msgspec.structs.fields(cls):
+    named = {field.field for field in tags}
+    for field in listed:
         if field.required and field.name not in named:
             yield f"{cls.__name__}.{field.name}: needs a default, or a Tag, or an own start()"
-    for command in deciders:
-        for name in sorted(named - {field.name for field in msgspec.structs.fields(command)}):
+    for command, fields in known.items():
+        for name in sorted(named - fields):
             yield f"{cls.__name__}: {command.__name__} has no field {name!r} to start from; add it or override start()"
 
 

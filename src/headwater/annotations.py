@@ -18,9 +18,16 @@ UNRESOLVED = (NameError, TypeError, AttributeError, SyntaxError)
 """What reading annotations raises when a name in them does not exist, or not at module level."""
 
 
+_MARKING = ("headwater", "msgspec")
+
+
 def unresolved(error: Exception) -> str:
     """What is wrong with a class or function whose annotations cannot be read, and what to do about it."""
-    remedy = "; define the named types at module level" if isinstance(error, NameError) else ""
+    remedy = (
+        "; define or import what it names at module level, and not under TYPE_CHECKING"
+        if isinstance(error, NameError)
+        else ""
+    )
     return f"its annotations cannot be resolved ({error}){remedy}"
 
 
@@ -44,6 +51,21 @@ def peel(hint: Any) -> tuple[tuple[Any, ...], Any]:
             hint = hint.__value__
         else:
             return marks, hint
+
+
+def unmade_marks(hint: Any) -> Iterator[str]:
+    """Marks that stand as classes, as in ``Annotated[str, Tag]``: nothing would heed them.
+
+    >>> list(unmade_marks(Annotated[int, msgspec.Meta] | None))
+    ['Meta stands without parentheses; write Meta(...)']
+    """
+    marks, bare = peel(hint)
+    for mark in marks:
+        if isinstance(mark, type) and mark.__module__.partition(".")[0] in _MARKING:
+            yield f"{mark.__name__} stands without parentheses; write {mark.__name__}(...)"
+    for option in options(bare):
+        if option is not bare:
+            yield from unmade_marks(option)
 
 
 def values_of(hint: Any) -> tuple[Any, ...]:

@@ -5,8 +5,8 @@ Reads: wiring.py (the parts, checked), opening.py (what it runs with). Read next
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -18,6 +18,7 @@ from headwater.limits import DEFAULT_LIMITS, Limits
 from headwater.messages import Authorise, ScopeOf
 from headwater.read_models import ProjectionPlan
 from headwater.read_store.checkpoints import LEASE_SECONDS
+from headwater.unopened import Unopened
 from headwater.wiring import wire
 
 if TYPE_CHECKING:  # loaded when the application is opened
@@ -70,8 +71,7 @@ class App:
         """The projection of that name, as it was declared. Raises ``UnknownMessage``."""
         return named("projection", name, {plan.name: plan for plan in self.wiring.projections})
 
-    @asynccontextmanager
-    async def open(
+    def open(
         self,
         url: str,
         *,
@@ -82,7 +82,7 @@ class App:
         cache_size: int = 10_000,
         lease_seconds: float = LEASE_SECONDS,
         shared_cache: str | None = None,
-    ) -> AsyncIterator[Runtime]:
+    ) -> AbstractAsyncContextManager[Runtime]:
         """Open the stores and run: ``async with app.open("sqlite:///desk.db") as desk``.
 
         ``read_store`` is the URL of the read store (default: beside the log). ``follow=False`` runs no projections,
@@ -106,24 +106,19 @@ class App:
             lease_seconds=lease_seconds,
             shared_cache=shared_cache,
         )
-        async with opened as runtime:
-            yield runtime
+        return Unopened(opened, "async with app.open(...) as desk:")
 
-    @contextmanager
-    def open_blocking(self, url: str, **options: Any) -> Iterator[BlockingRuntime]:
+    def open_blocking(self, url: str, **options: Any) -> AbstractContextManager[BlockingRuntime]:
         """The same for code without an event loop (Django, Flask, scripts): a loop in a thread of its own."""
         from headwater.blocking import run_blocking  # as in `open`
 
-        with run_blocking(self.open(url, **options)) as runtime:
-            yield runtime
+        return Unopened(run_blocking(self.open(url, **options)), "with app.open_blocking(...) as desk:")
 
-    @asynccontextmanager
-    async def test(self, *, now: datetime | None = None) -> AsyncIterator[TestRuntime]:
+    def test(self, *, now: datetime | None = None) -> AbstractAsyncContextManager[TestRuntime]:
         """The application in memory with a clock in your hand, for tests: see ``headwater.testing``."""
         from headwater.testing.app import test_runtime  # testing stands above, loaded on demand
 
-        async with test_runtime(self, now=now) as runtime:
-            yield runtime
+        return Unopened(test_runtime(self, now=now), "async with app.test() as t:")
 
 
 def _name_faults(name: Any) -> tuple[str, ...]:

@@ -56,7 +56,7 @@ class BlockingRuntime:
             with suppress(StoreClosed):  # a loop that is left after the application was closed
                 self._wait(answers.aclose())
 
-    def caught_up(self, position: int | None = None, **terms: Any) -> int:
+    def caught_up(self, position: Receipt | int | None = None, **terms: Any) -> int:
         """See ``Runtime.caught_up``."""
         return self._wait(self.runtime.caught_up(position, **terms))
 

@@ -112,6 +112,9 @@ class Catalogue:
 
 def named(kind: str, name: str, known: Mapping[str, T]) -> T:
     """What has exactly that name. Raises ``UnknownMessage``, with the nearest name and all there are."""
+    given: Any = name
+    if not isinstance(given, str):
+        raise UnknownMessage(kind, repr(given), known=known)
     if name not in known:
         raise UnknownMessage(kind, name, *difflib.get_close_matches(name, known, n=1), known=known)
     return known[name]

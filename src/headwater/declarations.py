@@ -24,6 +24,7 @@ from headwater.annotations import (
     members,
     options,
     peel,
+    unmade_marks,
 )
 from headwater.messages import Command, Message, Query, contract_of
 from headwater.plain import is_array
@@ -50,6 +51,7 @@ def declaration_faults(cls: type[Message]) -> tuple[str, ...]:
     faults = [*_contract_faults(cls), *_settings_faults(cls), *tag_faults(cls)]
     seen: set[Any] = {cls}
     for name, hint in listed:
+        faults.extend(f"{cls.__name__}.{name}: {fault}" for fault in unmade_marks(hint))
         faults.extend(_constraint_faults(hint, f"{cls.__name__}.{name}", seen))
     faults.extend(_form_faults(cls))
     return tuple(dict.fromkeys(faults))

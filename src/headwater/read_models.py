@@ -30,7 +30,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from headwater.annotations import UNRESOLVED, class_of, is_below, is_optional, options, peel, unresolved
+from headwater.annotations import UNRESOLVED, class_of, is_below, is_optional, options, peel, unmade_marks, unresolved
+from headwater.errors import WiringError
 from headwater.figure_marks import ADDED, MARKS, Count, Sum
 from headwater.messages import Event, contract_of
 from headwater.row_handlers import EventHandler, Filled, KeyOf, handlers_of
@@ -148,6 +149,9 @@ def on(function: F | None = None, /, *, key: KeyOf | None = None) -> F | Callabl
     for ``None`` not at all. Further parameters may be marked with ``Lookup``. All handlers of an event see the rows as
     they were before it.
     """
+    given: Any = key
+    if given is not None and not callable(given):
+        raise WiringError((f"@on(key=...) takes a function of the event, not {key!r}",))
 
     def mark(method: F) -> F:
         return marked(method, _ON, "on", value=_Mark(key))
@@ -211,7 +215,7 @@ def projection_plan(cls: type[Projection[Any]]) -> ProjectionPlan | str:
             others = handlers.get(handler.event, ())
             faults.extend(_twice(handler, others, filled))
             handlers[handler.event] = (*others, handler)
-    faults.extend(_class_faults(cls, models, handlers))
+    faults.extend(_class_faults(cls, models))
     if handlers:
         faults.extend(unmarked_methods(cls, Projection, {_ON: "on"}, handlers))
     return ProjectionPlan(
@@ -292,7 +296,8 @@ def _model_faults(model: type[ReadModel]) -> Iterator[str]:
     for field, marks, hint in listed:
         if Key() in marks and (is_optional(hint) or not all(map(_may_be_key, options(hint)))):
             yield f"{name}.{field}: a key is a str, int, bytes, UUID, date, datetime, Enum or Literal, and never None"
-    for field, marks, _ in listed:
+    for field, marks, hint in listed:
+        yield from (f"{name}.{field}: {fault}" for fault in unmade_marks(hint))
         for mark in marks:
             unknown = set(mark.then) - {known for known, _, _ in listed} if isinstance(mark, Indexed) else ()
             yield from (f"{name}.{field}: {mark!r} names {each!r}, which is no field" for each in sorted(unknown))
@@ -330,15 +335,11 @@ def _may_be_key(hint: Any) -> bool:
     return found is Literal or is_below(found, *_KEY_TYPES)
 
 
-def _class_faults(
-    cls: type[Projection[Any]],
-    models: tuple[type[ReadModel], ...],
-    handlers: Mapping[type[Event], tuple[EventHandler, ...]],
-) -> Iterator[str]:
+def _class_faults(cls: type[Projection[Any]], models: tuple[type[ReadModel], ...]) -> Iterator[str]:
     version: Any = cls.version
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         yield f"{cls.__name__}.version is a whole number from 1, not {version!r}"
-    if not handlers:
+    if not marked_methods(cls, _ON):
         yield f"{cls.__name__} projects no event; mark a method with @on"
     try:
         inspect.signature(cls).bind()

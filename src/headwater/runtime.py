@@ -259,12 +259,13 @@ class Runtime:
             await authorise(self.app.authorise, query, actor)
         return position_wanted(after)
 
-    async def caught_up(self, position: int | None = None, *, timeout: float = _DEFAULT_WAIT_SECONDS) -> int:
-        """Wait until every projection includes that position (default: the log's head now); returns the position.
+    async def caught_up(self, position: Receipt | int | None = None, *, timeout: float = _DEFAULT_WAIT_SECONDS) -> int:
+        """Wait until every projection includes that receipt or position (default: the log's head now); returns it.
 
         Raises ``ProjectionBehind`` after ``timeout`` seconds, ``ProjectionFailed`` if one has stopped.
         """
-        wanted = await self.event_store.head() if position is None else position
+        given = position_wanted(position, "position")
+        wanted = await self.event_store.head() if given is None else given
         await self._follower.caught_up(wanted, timeout)
         return wanted
 

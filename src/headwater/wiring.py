@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from headwater.aggregates import Aggregate, AggregatePlan, aggregate_plan
-from headwater.annotations import is_below
+from headwater.annotations import is_below, name_of, unresolved
 from headwater.catalogue import Catalogue
 from headwater.commands.handlers import HandlerPlan, handler_plan, is_handler
 from headwater.commands.routing import Route, routes_of
@@ -41,7 +41,10 @@ def wire(parts: Sequence[Any], services: Mapping[Any, Any], resolver: Callable[[
     """Sort the parts, read each once, and check them against each other."""
     sorted_parts = _Parts()
     for part in parts:
-        sorted_parts.add(part)
+        try:
+            sorted_parts.add(part)
+        except NameError as error:  # of something that it names: a query's rows, the rows beside them
+            sorted_parts.faults.append(f"{name_of(part)}: {unresolved(error)}")
     return sorted_parts.wiring(services, resolver)
 
 

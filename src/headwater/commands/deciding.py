@@ -155,7 +155,7 @@ class Decision(msgspec.Struct, gc=False):
 
 
 def _places(expected: Expected | None) -> list[int]:
-    if type(expected) is int:
+    if type(expected) is int and expected >= 0:
         return [expected]
     if expected is None or expected is CHANGED:
         return []

@@ -32,9 +32,11 @@ from headwater.commands.rounds import LoadRounds
 from headwater.commands.routing import Route
 from headwater.errors import (
     ConcurrencyError,
+    ContractError,
     FieldError,
     Forbidden,
     HandlerContractError,
+    HeadwaterError,
     InvalidMessage,
     OutcomeUnknown,
     UnknownMessage,
@@ -272,7 +274,7 @@ class Executor:
         """Let a command handler do its outside work, then store its events or execute the commands it ended in."""
         plan = self._handlers.get(type(command))
         if plan is None:
-            raise UnknownMessage("command", contract_of(type(command)).name, known=self._bare_terms)
+            raise self._undecided(command)
         if origin.depth >= _MAX_HANDLERS:
             raise HandlerContractError(
                 f"{plan.where} is the last of {_MAX_HANDLERS} handlers, each ending in the next one's command",
@@ -294,6 +296,11 @@ class Executor:
             done = number == len(commands) - 1
             receipt = await self.execute(following, _following(origin, plan.name, terms, number, last=done))
         return receipt if commands else Receipt(await self._store.head())
+
+    def _undecided(self, given: Any) -> HeadwaterError:
+        if not isinstance(given, Command):
+            return ContractError(f"{given!r} is not a command", remedy="give one that is made, as in OpenIncident(...)")
+        return UnknownMessage("command of this application", contract_of(type(given)).name, known=self._bare_terms)
 
     async def _store_events(self, events: tuple[Event, ...], terms: Terms) -> Receipt:
         new = [self._codec.encode_event(event, terms.metadata, terms.tags) for event in events]

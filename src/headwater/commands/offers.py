@@ -12,9 +12,11 @@ from typing import Any
 import msgspec
 
 from headwater.aggregates import Aggregate, overrides
+from headwater.annotations import name_of
 from headwater.commands.boundaries import Boundaries, Boundary
 from headwater.commands.loading import Loader
 from headwater.commands.routing import Route
+from headwater.errors import ContractError
 from headwater.messages import Command
 
 
@@ -42,12 +44,20 @@ async def find_offers(
     """The offers of an aggregate, named by its ``Tag`` fields; ``None`` if its state begins from a command.
 
     That is where it has a ``start`` of its own: nobody can know its boundary before there is a command. The state is
-    the one that commands are decided on, brought up to date in its turn among them.
+    the one that commands are decided on, brought up to date in its turn among them. Raises ``ContractError`` for what
+    is no aggregate, or is named by other fields.
     """
     own = [(route, loader) for route, loader in routes if route.plan.cls is cls]
-    if overrides(cls, "start") or not own:
+    if not own:
+        raise ContractError(
+            f"{name_of(cls)} decides no command of this application", remedy="give one of its aggregates"
+        )
+    if overrides(cls, "start"):
         return None
     route, loader = own[0]
+    named = [field.field for field in route.plan.tags]
+    if sorted(key) != sorted(named):
+        raise ContractError(f"{cls.__name__} is named by {_listed(named)}, and not by {_listed(key)}")
     empty: Any = cls(**key)
     boundary = boundaries.use(route.key(empty))
     try:
@@ -62,6 +72,10 @@ async def find_offers(
             boundary.release()
     finally:
         boundaries.done(boundary)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"{name}=" for name in names) or "nothing"
 
 
 async def _state(route: Route, loader: Loader, boundary: Boundary, empty: Aggregate) -> Aggregate:

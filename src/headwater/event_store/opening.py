@@ -112,7 +112,7 @@ def opener_of(url: str, group: str, built_in: Mapping[str, tuple[str, str]], wha
     found = next(iter(entry_points(group=group, name=scheme)), None)
     if not colon or found is None:
         known = ", ".join(f"{known}:" for known in sorted({*built_in, *entry_points(group=group).names}))
-        file = "" if colon else f"; for an SQLite file write sqlite:///{url}"
+        file = "" if colon or "sqlite" not in built_in else f"; for an SQLite file write sqlite:///{url}"
         shown = url_to_show(url)
         raise UnsupportedUrl(f"no {what} for {shown!r}", remedy=f"known are {known}{file}", url=shown)
     return found.load()

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from time import monotonic
+from types import CoroutineType
 from typing import Any, TypeVar, cast
 
 import msgspec
 
 from headwater.clock import Clock
 from headwater.codec import Codec
-from headwater.errors import ContractError, HeadwaterError, UnknownMessage
+from headwater.errors import ContractError, HandlerContractError, HeadwaterError, UnknownMessage
 from headwater.limits import DEFAULT_LIMITS, Limits, Terms, begin_query, end_query
 from headwater.messages import Cache, Query, ScopeOf, contract_of
 from headwater.queries.asking import Answer, QueryPlan, answer_type_of
@@ -25,6 +26,7 @@ from headwater.queries.shared import SharedCache, code_facts, contract_facts
 from headwater.queries.shelves import Entry, Wish
 from headwater.queries.tracing import Tracer
 from headwater.read_store.protocol import ReadStore
+from headwater.read_store.reader import Reader
 
 T = TypeVar("T")
 
@@ -46,6 +48,8 @@ class Who(msgspec.Struct, frozen=True):
 
 ANYBODY = Who()
 _ANY = Wish()
+_NO_ANSWERS = frozenset[type[Any]]({CoroutineType, Reader})
+"""What a handler returns that forgot to wait, or to read."""
 
 
 class Asker:
@@ -169,7 +173,7 @@ class Asker:
             raise ContractError(f"{query!r} is not a query", remedy="give one that is made, as in FindIncidents(...)")
         if plan is None:
             known = [contract_of(each).name for each in self._plans]
-            raise UnknownMessage("query", contract_of(type(query)).name, known=known)
+            raise UnknownMessage("query of this application", contract_of(type(query)).name, known=known)
         call = self._calls[type(query)] = _Call(
             plan, self._rows, self._services, self._fresh.clock, self._limits, self._codec, self._fresh
         )
@@ -187,6 +191,17 @@ async def answered(
 ) -> Any:
     """What the handler answers, from these rows, at the time of that clock: nothing is kept."""
     return await _Call(plan, rows, services, clock, limits, codec).run(query)
+
+
+def _unanswered(where: str, answered: Any) -> HandlerContractError:
+    what = answered.__class__.__name__
+    if answered.__class__ is CoroutineType:
+        answered.close()  # nobody will await it
+    return HandlerContractError(
+        f"{where} returned a {what}, which is no answer yet",
+        remedy="write `return await ...`, and ask a Reader for its page(), all() or get()",
+        where=where,
+    )
 
 
 def _wish(who: Who, after: int | None = None, max_staleness: float | None = None) -> Wish:
@@ -244,9 +259,13 @@ class _Call:
         before = begin_query(self._terms)
         try:
             answered = self._plan.function(query, **given)
-            return await answered if self._plan.is_async else answered
+            if self._plan.is_async:
+                answered = await answered
+            if answered.__class__ in _NO_ANSWERS:
+                raise _unanswered(self._plan.where, answered)
+            return answered
         except Exception as error:
-            if not isinstance(error, HeadwaterError):
+            if isinstance(error, ContractError) or not isinstance(error, HeadwaterError):
                 self._codec.validated(query)
             raise
         finally:

@@ -80,8 +80,8 @@ class QueryPlan(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(source for model in self.readers.values() for source in sources_of(model)))
 
 
-def position_wanted(after: object) -> int | None:
-    """The position that an answer must include. Raises ``QueryError`` for what is no receipt and no position."""
+def position_wanted(after: object, name: str = "after") -> int | None:
+    """The position that must be reached. Raises ``QueryError`` for what is no receipt and no position."""
     if after is None:
         return None
     if isinstance(after, Receipt):
@@ -89,7 +89,7 @@ def position_wanted(after: object) -> int | None:
     if isinstance(after, int) and not isinstance(after, bool) and after >= 0:
         return after
     remedy = "give a receipt, or a position from 0"
-    raise QueryError(f"after is what an answer must include, and not {after!r}", remedy=remedy, field="after")
+    raise QueryError(f"{name} is a place in the log, and not {after!r}", remedy=remedy, field=name)
 
 
 def query_plan(function: Callable[..., Any]) -> QueryPlan | str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from headwater.errors import InvalidFilter, MissingExtra, QueryError
+from headwater.errors import ContractError, InvalidFilter, MissingExtra, QueryError
 from headwater.limits import refuse_large_page
 from headwater.read_models import LARGEST_PAGE, RELEVANCE, Page, PageRequest, ReadModel
 from headwater.read_store.cursor import Place, context_of, read_cursor, write_cursor
@@ -98,6 +98,9 @@ class Reader(Generic[R]):
 
     def sort(self, sort: str) -> Reader[R]:
         """In this order: ``"-opened_at,priority"``, or ``"relevance"``. Raises ``UnknownField``, ``InvalidFilter``."""
+        given: Any = sort
+        if not isinstance(given, str):
+            raise ContractError(f"rows are sorted by text as '-opened_at,priority', not by {sort!r}")
         order_of(self._view, sort)  # says at once what is wrong with it
         what = self._what
         return Reader(self._store, self._view, Wanted(what.conditions, sort, what.search, what.fields, what.highlight))
@@ -129,6 +132,9 @@ class Reader(Generic[R]):
 
     async def page(self, request: PageRequest = _FIRST_PAGE) -> Page[R]:
         """One page, with the cursors of its neighbours. Raises ``InvalidCursor``, ``InvalidFilter``."""
+        given: Any = request
+        if not isinstance(given, PageRequest):
+            raise ContractError(f"a page is asked for by PageRequest(size=...), not by {request!r}")
         if not 1 <= request.size <= LARGEST_PAGE:
             raise InvalidFilter(f"a page has 1 to {LARGEST_PAGE} rows, not {request.size}", field="size")
         refuse_large_page(request.size)

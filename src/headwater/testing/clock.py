@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from headwater.errors import ContractError
 
@@ -25,6 +26,11 @@ class ControlledClock:
 
     def advance(self, by: timedelta) -> datetime:
         """Move forward and return the new time. Raises ``ContractError`` for a step back: use ``set`` for that."""
+        given: Any = by
+        if not isinstance(given, timedelta):
+            raise ContractError(
+                f"a clock advances by a timedelta, not by {by!r}", remedy="write timedelta(seconds=...)"
+            )
         if by < timedelta():
             raise ContractError(f"a clock does not advance by {by}", remedy="use set() to go back")
         self._now += by
@@ -37,6 +43,9 @@ class ControlledClock:
 
 def in_utc(moment: datetime) -> datetime:
     """The same moment in UTC. Raises ``ContractError`` if it has no time zone, because then it is no moment."""
+    given: Any = moment
+    if not isinstance(given, datetime):
+        raise ContractError(f"{moment!r} is no datetime", remedy="write datetime(..., tzinfo=UTC)")
     if moment.tzinfo is None or moment.utcoffset() is None:
         raise ContractError(f"{moment!r} has no time zone", remedy="write datetime(..., tzinfo=UTC)", moment=moment)
     return moment.astimezone(UTC)

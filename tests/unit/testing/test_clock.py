@@ -53,3 +53,11 @@ def test_a_time_without_a_zone_is_refused(use):
     """It is no moment, and comparing it later would fail far away."""
     with pytest.raises(ContractError, match="time zone"):
         use(NOON.replace(tzinfo=None))
+
+
+@pytest.mark.parametrize("use", [ControlledClock, ControlledClock().set, ControlledClock().advance])
+@pytest.mark.parametrize("given", ["2026-01-01", 5])
+def test_a_time_of_another_kind_is_refused(use, given):
+    """Seconds and text mean nothing without a word more."""
+    with pytest.raises(ContractError, match=r"is no datetime|by a timedelta, not"):
+        use(given)
