@@ -80,8 +80,8 @@ def decide(function: F | None = None, /, *, when: When | None = None) -> F | Cal
     For false the reason is its docstring; it may also raise ``Refused``, to give the refusal a code of its own.
     """
     given: Any = when
-    if given is not None and not callable(given):
-        raise WiringError((f"@decide(when=...) takes a function of the state, not {when!r}",))
+    if given is not None and (not callable(given) or inspect.iscoroutinefunction(given)):
+        raise WiringError((f"@decide(when=...) takes a plain function of the state, not {when!r}",))
 
     def mark(method: F) -> F:
         return marked(method, _DECIDES, "decide", value=when)

@@ -5,6 +5,7 @@ Reads: wiring.py (the parts, checked), opening.py (what it runs with). Read next
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
@@ -106,19 +107,21 @@ class App:
             lease_seconds=lease_seconds,
             shared_cache=shared_cache,
         )
-        return Unopened(opened, "async with app.open(...) as desk:")
+        return Unopened(opened, what="application", written="async with app.open(...) as desk")
 
     def open_blocking(self, url: str, **options: Any) -> AbstractContextManager[BlockingRuntime]:
         """The same for code without an event loop (Django, Flask, scripts): a loop in a thread of its own."""
         from headwater.blocking import run_blocking  # as in `open`
 
-        return Unopened(run_blocking(self.open(url, **options)), "with app.open_blocking(...) as desk:")
+        opened = run_blocking(self.open(url, **options))
+        return Unopened(opened, what="application", written="with app.open_blocking(...) as desk")
 
     def test(self, *, now: datetime | None = None) -> AbstractAsyncContextManager[TestRuntime]:
         """The application in memory with a clock in your hand, for tests: see ``headwater.testing``."""
         from headwater.testing.app import test_runtime  # testing stands above, loaded on demand
 
-        return Unopened(test_runtime(self, now=now), "async with app.test() as t:")
+        opened = test_runtime(self, now=now)
+        return Unopened(opened, what="application", written="async with app.test() as t")
 
 
 def _name_faults(name: Any) -> tuple[str, ...]:
@@ -133,9 +136,20 @@ def _setting_faults(services: Any, limits: Any, functions: tuple[Any, ...]) -> I
         yield f"services are a mapping from annotations to what they stand for, not {services!r}"
     if not isinstance(limits, Limits):
         yield f"limits are Limits(...), not {limits!r}"
-    for name, function in zip(("resolver", "authorise", "scope"), functions, strict=True):
+    for name, function, taken in zip(("resolver", "authorise", "scope"), functions, (1, 2, 2), strict=True):
         if function is not None and not callable(function):
             yield f"{name} is a function, not {function!r}"
+        elif function is not None:
+            yield from _call_faults(name, function, taken)
+
+
+def _call_faults(name: str, function: Any, taken: int) -> Iterator[str]:
+    try:
+        inspect.signature(function).bind(*range(taken))
+    except TypeError as error:
+        yield f"{name} is called with {taken} argument(s): {error}"
+    except ValueError:  # nothing is known about what it takes
+        return
 
 
 __all__ = ["App", "Resolver"]

@@ -20,6 +20,9 @@ from headwater.messages import Command, Event, Recorded
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_MARKED = "__marked__"
+"""The name of the decorator that marked a function, on the function."""
+
 
 class Parameter(msgspec.Struct, frozen=True):
     """One parameter: its ``name``, resolved ``annotation``, and whether it has a default."""
@@ -132,8 +135,25 @@ def marked(function: F, mark: str, decorator: str, *, value: Any = True) -> F:
     if isinstance(given, type) or not callable(given):
         what = f"the class {given.__name__}" if isinstance(given, type) else repr(given)
         raise WiringError((f"@{decorator} marks a function, not {what}: what it is for, its annotations say",))
+    _refuse_overwriting(function, decorator)
     setattr(function, mark, value)
+    setattr(function, _MARKED, decorator)
     return function
+
+
+def _refuse_overwriting(method: Any, decorator: str) -> None:
+    """Two methods of one name, as where names are overloaded by type: Python keeps the last, and one would be gone.
+
+    The class is not there yet; what stands in it so far is seen in the frame that executes its body.
+    """
+    body, _, name = getattr(method, "__qualname__", "").rpartition(".")
+    frame = inspect.currentframe() if body else None
+    while frame is not None and frame.f_code.co_qualname != body:
+        frame = frame.f_back if frame.f_code.co_qualname != "<module>" else None
+    before: Any = None if frame is None else frame.f_locals.get(name)
+    if (above := getattr(before, _MARKED, None)) is not None:
+        here = f"{method.__qualname__}, marked @{decorator}, has the name of another method above it, marked @{above}"
+        raise WiringError((f"{here}; give each a name of its own, since its annotations say what it is for",))
 
 
 def marked_methods(cls: type, mark: str) -> list[Callable[..., Any]]:
@@ -154,6 +174,8 @@ def unmarked_methods(cls: type, root: type, decorators: Mapping[str, str], used:
     bases = reversed(cls.__mro__[: cls.__mro__.index(root)])
     above = " or ".join(f"@{decorator}" for decorator in decorators.values())
     for name, value in {name: value for base in bases for name, value in vars(base).items()}.items():
+        if not isinstance(value, types.FunctionType) and hasattr(getattr(value, "__func__", None), _MARKED):
+            yield f"{cls.__name__}.{name}: a marked method takes self, and is no staticmethod or classmethod"
         if name.startswith("_") or not isinstance(value, types.FunctionType):
             continue
         signature = read_signature(value, method=True)

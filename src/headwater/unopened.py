@@ -1,4 +1,4 @@
-"""An application between ``app.open(...)`` and the block in which it is open. Reads: errors.py. Read next: app.py.
+"""What ``app.open(...)`` gives before the block in which the application is open. Reads: errors.py. Read next: app.py.
 
 It is opened and closed by ``async with``. Who forgets that would meet an ``AttributeError`` of the standard library's.
 """
@@ -12,11 +12,16 @@ from headwater.errors import ContractError
 T = TypeVar("T")
 
 
-class Unopened(Generic[T]):
-    """Opens what ``opened`` is, a context manager, where the block begins; anything else says how that is written."""
+class NotOpen(ContractError, AttributeError):
+    """It is used outside the block. An ``AttributeError``, so that ``hasattr`` has its answer."""
 
-    def __init__(self, opened: Any, written: str) -> None:
+
+class Unopened(Generic[T]):
+    """Opens ``what`` the context manager holds where the block begins; anything else says how that is ``written``."""
+
+    def __init__(self, opened: Any, *, what: str, written: str) -> None:
         self._opened = opened
+        self._what = what
         self._written = written
 
     async def __aenter__(self) -> T:
@@ -37,19 +42,17 @@ class Unopened(Generic[T]):
 
     def _way(self, name: str) -> Any:
         way = getattr(self._opened, name, None)
-        return self._refuse() if way is None else way
+        if way is None:
+            raise self._not_open()
+        return way
 
-    def _refuse(self) -> NoReturn:
-        raise ContractError("the application is not open yet", remedy=f"write `{self._written}`, and use it inside")
+    def _not_open(self) -> NotOpen:
+        return NotOpen(f"the {self._what} is not open yet", remedy=f"write `{self._written}:`, and use it inside")
 
     if not TYPE_CHECKING:  # checkers know better what it has
 
         def __await__(self) -> NoReturn:
-            self._refuse()
+            raise self._not_open()
 
         def __getattr__(self, name: str) -> NoReturn:
-            from headwater.runtime import Runtime  # opened applications have much to load
-
-            if hasattr(Runtime, name) and not name.startswith("_"):
-                self._refuse()
-            raise AttributeError(name)
+            raise self._not_open()

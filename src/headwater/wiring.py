@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -164,7 +165,8 @@ class _Parts:
             except LookupError:
                 known = {getattr(service, "__name__", str(service)) for service in found}
                 name = getattr(wanted, "__name__", str(wanted))
-                yield f"{where} asks for {name}, which is no service of the app{_nearest(name, known)}"
+                near = "; the time is asked for by `now: Now`" if wanted is datetime else _nearest(name, known)
+                yield f"{where} asks for {name}, which is no service of the app{near}"
 
     def _wanted(self) -> Iterator[tuple[str, Parameter, bool]]:
         """Who asks for what, and whether that may be the opened application."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
-from tests.domain import ChangeCapacity, Course, CourseDefined, DefineCourse
+from tests.domain import CapacityChanged, ChangeCapacity, Course, CourseDefined, DefineCourse
 
 from headwater import (
     Aggregate,
@@ -184,11 +185,95 @@ async def test_a_projection_is_asked_for_by_its_name(desk):
         await desk.rebuild(Courses)
 
 
-@pytest.mark.parametrize("decorator", [lambda: decide(when="status == 'open'"), lambda: on(key="course_id")])
-def test_a_decorator_with_text_in_the_place_of_a_function_is_refused_there(decorator):
-    """Instead of when the first command or event comes."""
-    with pytest.raises(WiringError, match="takes a function of the (state|event), not"):
+async def _later(state):
+    return True
+
+
+@pytest.mark.parametrize(
+    "decorator",
+    [lambda: decide(when="status == 'open'"), lambda: decide(when=_later), lambda: on(key="course_id")],
+)
+def test_a_decorator_with_something_else_than_a_function_is_refused_there(decorator):
+    """Instead of when the first command or event comes; a coroutine would never be true."""
+    with pytest.raises(WiringError, match="takes a (plain )?function of the (state|event), not"):
         decorator()
+
+
+def test_two_methods_of_one_name_are_refused_where_the_second_stands():
+    """Python would keep it alone, and nothing would ever call the first."""
+    with pytest.raises(WiringError, match=r"Overloaded\.handle, marked @decide, has the name of .* marked @decide"):
+
+        class Overloaded(Aggregate):
+            @decide
+            def handle(self, command: DefineCourse) -> CourseDefined: ...
+
+            @decide
+            def handle(self, command: ChangeCapacity) -> None: ...  # noqa: F811  the slip
+
+    with pytest.raises(WiringError, match=r"Both\.handle, marked @on\b.* marked @on"):
+
+        class Both(Projection[CourseRow]):
+            @on
+            def handle(self, event: CourseDefined) -> CourseRow: ...
+
+            @on(key=lambda event: event.course_id)
+            def handle(self, event: CapacityChanged, row: CourseRow) -> CourseRow: ...  # noqa: F811  the same
+
+
+def test_a_method_may_take_the_place_of_its_bases():
+    """In a class below it, and one that is no decider above it."""
+
+    class Base(Aggregate):
+        course_id: Annotated[str, Tag("course")]
+
+        @decide
+        def change(self, command: ChangeCapacity) -> None: ...
+
+    class Below(Base):
+        def stand(self) -> None: ...
+
+        @decide
+        def stand(self, command: DefineCourse) -> None: ...  # noqa: F811  no slip of ours
+
+        @decide
+        def change(self, command: ChangeCapacity) -> None: ...
+
+    assert App("courses", Below).wiring.routes.keys() == {ChangeCapacity, DefineCourse}
+
+
+class Static(Aggregate):
+    course_id: Annotated[str, Tag("course")]
+
+    @staticmethod
+    @decide
+    def change(state: Static, command: ChangeCapacity) -> None: ...
+
+    @classmethod
+    @decide
+    def define(cls, command: DefineCourse) -> None: ...
+
+
+class Timed(Aggregate):
+    course_id: Annotated[str, Tag("course")]
+
+    @decide
+    def change(self, command: ChangeCapacity, now: datetime) -> None: ...
+
+
+def test_deciders_that_could_not_be_called_are_told():
+    """A static method hides its mark; a time is asked for in one way."""
+    with pytest.raises(WiringError) as wrong:
+        App("courses", Static, Timed)
+    assert [fault.partition(":")[0] for fault in wrong.value.faults][:2] == ["Static.change", "Static.define"]
+    assert any("asks for datetime" in fault and "now: Now" in fault for fault in wrong.value.faults)
+
+
+@pytest.mark.parametrize("setting", ["resolver", "authorise", "scope"])
+def test_functions_that_take_something_else_are_told(setting):
+    """When the application is put together, and not when somebody sends the first command."""
+    with pytest.raises(WiringError, match=f"{setting} is called with . argument.s.: missing a required argument: 'd'"):
+        App("courses", Course, **{setting: lambda a, b=1, *, d: True})
+    App("courses", Course, **{setting: lambda *given: True})
 
 
 class Bare(Command):

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, ExitStack
 import pytest
 from tests.domain import Course, DefineCourse
 
-from headwater import App
+from headwater import App, open_store
 from headwater.errors import ContractError
 
 APP = App("courses", Course)
@@ -53,11 +53,15 @@ async def test_whoever_forgets_the_block_is_told_how_it_is_written(unopened, wri
             await slip(unopened())
 
 
-def test_it_has_nothing_else():
-    """Whoever looks for what no opened application has is told so in the usual way."""
-    with pytest.raises(AttributeError, match="exekute"):
-        _ = APP.open("memory:").exekute
-    assert not hasattr(APP.open("memory:"), "_executor")
+def test_it_has_nothing():
+    """Whoever only looks what it has gets an answer."""
+    assert not hasattr(APP.open("memory:"), "execute")
+
+
+async def test_an_event_store_is_opened_by_a_block_too():
+    """It is told apart from an application."""
+    with pytest.raises(ContractError, match=r"the event store is not open yet .write `async with open_store"):
+        await open_store("memory:").read()
 
 
 async def test_stacks_enter_it_too():

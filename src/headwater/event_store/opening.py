@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import import_module
 from typing import Any, Protocol
 from urllib.parse import unquote
@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from headwater.clock import Clock
 from headwater.errors import UnsupportedUrl
 from headwater.event_store.protocol import EventStore
+from headwater.unopened import Unopened
 
 GROUP = "headwater.backends"
 _BUILT_IN = {
@@ -32,14 +33,21 @@ class Opener(Protocol):
         ...
 
 
-@asynccontextmanager
-async def open_store(url: str, *, clock: Clock | None = None, migrate: bool = True) -> AsyncGenerator[EventStore, None]:
+def open_store(
+    url: str, *, clock: Clock | None = None, migrate: bool = True
+) -> AbstractAsyncContextManager[EventStore]:
     """The event store of a URL, closed at the end of the block.
 
     ``memory:``, ``sqlite:///path.db``, ``postgresql://user@host/database``, or what a plug-in adds.
 
     ``clock`` gives ``recorded_at``. Raises ``UnsupportedUrl`` and what the backend raises, all ``StoreError``.
     """
+    opened = _opened(url, clock=clock, migrate=migrate)
+    return Unopened(opened, what="event store", written="async with open_store(...) as store")
+
+
+@asynccontextmanager
+async def _opened(url: str, *, clock: Clock | None, migrate: bool) -> AsyncGenerator[EventStore, None]:
     opener: Opener = opener_of(url, GROUP, _BUILT_IN, "backend")
     store = await opener(url, clock=clock, migrate=migrate)
     try:
