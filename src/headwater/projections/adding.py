@@ -6,7 +6,7 @@ Read next: folding.py, which adds up a batch; projector.py, which adds that to t
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -23,31 +23,42 @@ class Adding:
         self._model = table.model
         self._keys = [key.name for key in table.keys]
         self._ways: dict[str, Callable[[Any, Any], Any]] = {}
-        self._counts: list[str] = []
+        counts: list[str] = []
         for name, marks, _ in marked_fields(table.model):
             for mark in marks:
                 if isinstance(mark, Count):
-                    self._counts.append(name)
+                    counts.append(name)
                 if isinstance(mark, Count | Sum | Min | Max):
                     self._ways[name] = _way(mark, table.column[name].type)
+        self._is_nothing = _nothing(counts)
 
     def add(self, one: Any, other: Any) -> Any:
         """The sum of two rows, exact for whole numbers and Decimals."""
         figures = {name: way(getattr(one, name), getattr(other, name)) for name, way in self._ways.items()}
         return self._model(**{name: getattr(one, name) for name in self._keys}, **figures)
 
-    def totals(self, rows: Mapping[RowKey, Any], added: Mapping[RowKey, Any]) -> dict[RowKey, Any]:
-        """What is added, on top of the rows that are there; ``None`` for a group that counts nothing any more."""
+    def totals(self, rows: Mapping[RowKey, Any], added: Mapping[RowKey, Sequence[Any]]) -> dict[RowKey, Any]:
+        """What each event adds, on top of the rows that are there; ``None`` for a group that counts nothing any more.
+
+        One by one, because a group that went on the way begins anew: with no lowest value, and without what was left.
+        """
         made: dict[RowKey, Any] = {}
-        for key, row in added.items():
-            there = rows.get(key)
-            total = row if there is None else self.add(there, row)
-            made[key] = None if self.is_nothing(total) else total
+        for key, each in added.items():
+            total = rows.get(key)
+            for row in each:
+                total = row if total is None else self.add(total, row)
+                if self._is_nothing(total):
+                    total = None
+            made[key] = total
         return made
 
-    def is_nothing(self, row: Any) -> bool:
-        """Whether a row counts nothing any more, and can go."""
-        return bool(self._counts) and not any(getattr(row, name) for name in self._counts)
+
+def _nothing(counts: Sequence[str]) -> Callable[[Any], bool]:
+    """Whether a row counts nothing any more, and can go."""
+    if not counts:
+        return lambda _row: False
+    count = operator.attrgetter(*counts)
+    return (lambda row: not count(row)) if len(counts) == 1 else (lambda row: not any(count(row)))
 
 
 def _way(mark: Count | Sum | Min | Max, kind: Any) -> Callable[[Any, Any], Any]:

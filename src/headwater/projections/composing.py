@@ -28,13 +28,13 @@ _Made: TypeAlias = tuple[Table, RowKey, Any]
 
 
 class Composed(msgspec.Struct, frozen=True):
-    """The rows that changed, and what is ``added`` to others; with an ``error``, before the event ``failed``.
+    """The rows that changed, and what events ``added`` to others; with an ``error``, before the event ``failed``.
 
     ``failed_key`` is that of the row the event could not be applied to, where that is known.
     """
 
     rows: RowsOf
-    added: RowsOf
+    added: Mapping[Table, Mapping[RowKey, Sequence[Any]]]
     failed: Happening | None = None
     error: Exception | None = None
     failed_key: RowKey | None = None
@@ -86,14 +86,14 @@ class Composing:
         """Apply the events in order. ``rows`` are those that there are of the keys they need, perhaps others."""
         changed: dict[Table, dict[RowKey, Any]] = {table: {} for table in self.tables}
         standing = {table: _Standing(changed[table], rows.get(table, {})) for table in self.tables}
-        added: dict[Table, dict[RowKey, Any]] = {table: {} for table in self.sums}
+        added: dict[Table, dict[RowKey, list[Any]]] = {table: {} for table in self.sums}
         for fact in facts:
             try:
                 steps = self._steps.get(type(fact.event), ())
                 if not steps and fact.event is None and fact.type in self._types:
                     _ = fact.recorded  # raises, and says why it cannot be decoded
                 made = [each for step in steps for each in step.made(fact, standing, owned)]
-                sums = self._summed([each for each in made if each[0] in added], added) if added else {}
+                sums = self._summed([each for each in made if each[0] in added]) if added else {}
             except AtRow as error:
                 return Composed(changed, added, fact, error.cause, error.key)
             except Exception as error:  # noqa: BLE001  code of the user may raise anything; the follower decides
@@ -102,14 +102,17 @@ class Composing:
                 if table not in added:
                     changed[table][key] = row
             for (table, key), row in sums.items():
-                added[table][key] = row
+                if key in added[table]:
+                    added[table][key].append(row)
+                else:
+                    added[table][key] = [row]
         return Composed(changed, added)
 
-    def _summed(self, made: Iterable[_Made], added: RowsOf) -> dict[tuple[Table, RowKey], Any]:
-        """What an event adds, on top of what was added before it."""
+    def _summed(self, made: Iterable[_Made]) -> dict[tuple[Table, RowKey], Any]:
+        """What one event adds to each row: it is all or nothing, so that what it takes and gives back never went."""
         sums: dict[tuple[Table, RowKey], Any] = {}
         for table, key, row in made:
-            before = sums.get((table, key), added[table].get(key))
+            before = sums.get((table, key))
             sums[table, key] = row if before is None else self.sums[table].add(before, row)
         return sums
 
@@ -199,7 +202,7 @@ class _Step:
         returned: Any = self._method(argument, **found)
         table = self._tables.get(returned.__class__)
         if table is not None:
-            return [(table, _hashable(table.row_key(returned)), returned)]
+            return [(table, _hashable(table.row_key(returned)), table.settled(returned, None))]
         if returned is None:
             self._refuse_forgotten()
             return []
@@ -207,7 +210,7 @@ class _Step:
         made: list[_Made] = []
         for row in rows:
             table = self._table_of(row)
-            made.append((table, _hashable(table.row_key(row)), row))
+            made.append((table, _hashable(table.row_key(row)), table.settled(row, None)))
         return made
 
     def _table_of(self, row: Any) -> Table:
@@ -249,6 +252,7 @@ class _Step:
                     f"{self._where} returned the row {self._table.row_key(returned)!r} when given {key!r}",
                     remedy="a row keeps its key; to move a row, delete it and make another with two handlers",
                 )
+            return self._table.settled(returned, row)
         return returned
 
     def _refuse_forgotten(self) -> None:

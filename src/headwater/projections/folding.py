@@ -144,9 +144,9 @@ class _Making:
         changed.update(made if owned is None else [each for each in made if owned(each[0])])
 
     def _made(self, returned: Any) -> list[tuple[RowKey, Any]]:
-        model, row_key = self._table.model, self._table.row_key
+        model, row_key, settled = self._table.model, self._table.row_key, self._table.settled
         if isinstance(returned, model):
-            return [(row_key(returned), returned)]
+            return [(row_key(returned), settled(returned, None))]
         if returned is None:
             if not self._may_be_none:
                 raise forgotten_return(self._where)
@@ -156,7 +156,7 @@ class _Making:
         for row in returned:
             if not isinstance(row, model):
                 raise _no_row(self._where, model, row)
-        return [(row_key(row), row) for row in returned]
+        return [(row_key(row), settled(row, None)) for row in returned]
 
 
 class _Changing:
@@ -167,6 +167,7 @@ class _Changing:
         self._key = key
         self._model = table.model
         self._row_key = table.row_key
+        self._settled = table.settled
         self._stored_key = table.stored_key
         self._plain_key = table.plain_key
         self._is_open = table.is_open
@@ -226,9 +227,9 @@ class _Changing:
                     f"{self._where} returned the row {self._row_key(returned)!r} when given {key!r}",
                     remedy="a row keeps its key; to move a row, delete it and make another with two handlers",
                 )
+            return self._settled(returned, row)
         except Exception as error:
             raise AtRow(key, error) from error
-        return returned
 
 
 def _step(handler: EventHandler, method: Callable[..., Any], table: Table) -> _Making | _Changing:

@@ -42,8 +42,9 @@ _AFTER_DIGITS = "~"
 class Column(msgspec.Struct, frozen=True, kw_only=True):
     """One field of a row: its type without ``None``, how it is stored, and the ways there and back if it is changed.
 
-    ``order`` makes what the value is compared by, where that is not what is stored. Each of the ``indexes`` goes on
-    with the named fields. ``search`` makes the words of a searched text, which weighs as much as ``weight`` says.
+    ``settle`` makes of a value what it will be when it is read, where that may be something else. ``order`` makes what
+    the value is compared by, where that is not what is stored. Each of the ``indexes`` goes on with the named fields.
+    ``search`` makes the words of a searched text, which weighs as much as ``weight`` says.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     is_json: bool = False
     store: Way | None = None
     load: Way | None = None
+    settle: Way | None = None
     order: Way | None = None
     weight: float = 0.0
     search: Way | None = None
@@ -157,7 +159,11 @@ def _of_values(values: list[Any], bare: Any) -> dict[str, Any]:
 
 def _json(bare: Any) -> dict[str, Any]:
     decode = msgspec.json.Decoder(bare, dec_hook=decode_foreign).decode
-    return {"kind": "text", "is_json": True, "store": _json_text, "load": decode}
+
+    def settle(value: Any) -> Any:
+        return decode(_ENCODER.encode(value))
+
+    return {"kind": "text", "is_json": True, "store": _json_text, "load": decode, "settle": settle}
 
 
 _ENCODER = msgspec.json.Encoder(enc_hook=encode_foreign)
@@ -174,12 +180,13 @@ def _real(value: Any) -> float:
     return made
 
 
+def _in_utc(value: datetime) -> datetime:
+    return value if value.tzinfo is None or value.tzinfo is UTC else value.astimezone(UTC)
+
+
 def _datetime_text(value: datetime) -> str:
-    if value.tzinfo is None:
-        return value.isoformat(timespec="microseconds")
-    if value.tzinfo is not UTC:
-        value = value.astimezone(UTC)
-    return value.isoformat(timespec="microseconds")[:26] + "Z"
+    text = _in_utc(value).isoformat(timespec="microseconds")
+    return text if value.tzinfo is None else text[:26] + "Z"
 
 
 def _time_text(value: time) -> str:
@@ -214,7 +221,7 @@ _SHAPES: dict[Any, dict[str, Any]] = {
     bytes: {"kind": "blob"},
     bool: {"kind": "integer", "store": int, "load": bool},
     float: {"kind": "real", "store": _real},
-    datetime: {"kind": "text", "store": _datetime_text, "load": datetime.fromisoformat},
+    datetime: {"kind": "text", "store": _datetime_text, "load": datetime.fromisoformat, "settle": _in_utc},
     date: {"kind": "text", "store": date.isoformat, "load": date.fromisoformat},
     time: {"kind": "text", "store": _time_text, "load": time.fromisoformat},
     timedelta: {"kind": "integer", "store": _microseconds, "load": _duration},

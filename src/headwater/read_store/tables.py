@@ -66,6 +66,7 @@ class Table:
         )
         self.values_of: Callable[[Any], Values] = _taker(self.columns)
         self.row_of: Callable[[Any], Any] = row_maker(model, self.columns)
+        self.settled: Callable[[Any, Any], Any] = _settler(self.columns)
         self.row_key: Callable[[Any], RowKey] = _keyer(self.keys)
         self.key_of: Callable[[Values], RowKey] = operator.itemgetter(
             *map(self.names.index, (k.name for k in self.keys))
@@ -175,6 +176,31 @@ def _keyer(keys: Sequence[Column]) -> Callable[[Any], RowKey]:
     known: dict[str, Any] = {}
     parts = [_part(known, f"row.{key.name}", f"store_{key.name}", key.store, nullable=False) for key in keys]
     made: Callable[[Any], RowKey] = _compiled(f"def made(row):\n    return {', '.join(parts)}\n", known)
+    return made
+
+
+def _settler(columns: Sequence[Column]) -> Callable[[Any, Any], Any]:
+    """Compile ``row, the row before it or None -> row``, with all values as they will be when they are read.
+
+    So a row in hand is the same as the row when it was stored and looked up again: a moment is in UTC, and a list is
+    the row's own. What is the very value of the row before is settled already.
+    """
+    known: dict[str, Any] = {"replace": msgspec.structs.replace}
+    lines: list[str] = []
+    for column in columns:
+        if column.settle is not None:
+            name = column.name
+            known[f"settle_{name}"] = column.settle
+            lines += [
+                f"    value = row.{name}",
+                f"    if value is not None and (before is None or value is not before.{name}):",
+                f"        settled = settle_{name}(value)",
+                "        if settled is not value:",
+                f"            row = replace(row, {name}=settled)",
+            ]
+    made: Callable[[Any, Any], Any] = _compiled(
+        "\n".join(["def made(row, before):", *lines, "    return row", ""]), known
+    )
     return made
 
 

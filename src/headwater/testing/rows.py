@@ -55,10 +55,7 @@ class RowScenario(msgspec.Struct, Generic[R], frozen=True):
         batch = folding.fold(self.history.facts(self.plan.event_types), {})
         if batch.error is not None:
             raise batch.error
-        summed = {
-            table: {key: row for key, row in rows.items() if not folding.sums[table].is_nothing(row)}
-            for table, rows in batch.added.items()
-        }
+        summed = {table: folding.sums[table].totals({}, added) for table, added in batch.added.items()}
         kept: list[R] = []
         for table, rows in {**batch.rows, **summed}.items():
             kept += [_same_again(table, rows[key]) for key in sorted(rows) if rows[key] is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Annotated
 
@@ -9,9 +10,11 @@ import pytest
 
 from headwater import App
 from headwater.messages import Event, Query, Tag
+from headwater.projections.folding import Folding
 from headwater.queries.asking import answers
-from headwater.read_models import Key, Projection, ReadModel, on
+from headwater.read_models import Key, Projection, ProjectionPlan, ReadModel, on, projection_plan
 from headwater.read_store import Reader
+from headwater.testing.facts import History
 
 
 class Labelled(Event):
@@ -80,3 +83,42 @@ async def test_what_was_put_into_a_list_is_stored(
         live = await desk.ask(AllLabels())
         await desk.rebuild(projection.__name__)
         assert live == await desk.ask(AllLabels()) == [["a", "b", "c"]]
+
+
+class Noted(Event):
+    item: Annotated[str, Tag("item")]
+    labels: list[str]
+    at: datetime
+
+
+class NoteRow(ReadModel):
+    item: Annotated[str, Key()]
+    labels: list[str]
+    at: datetime
+    hours: list[int] = []
+
+
+class Notes(Projection[NoteRow]):
+    """Takes the event's list as its own."""
+
+    @on
+    def noted(self, event: Noted) -> NoteRow:
+        return NoteRow(item=event.item, labels=event.labels, at=event.at)
+
+    @on
+    def labelled(self, event: Labelled, row: NoteRow) -> NoteRow:
+        row.labels.append(event.label)
+        row.hours.append(row.at.hour)
+        return row
+
+
+def test_rows_in_hand_are_as_they_will_be_read() -> None:
+    """A list is the row's own, whoever else is given the event, and a moment is in UTC."""
+    at = datetime(2024, 1, 1, 0, 30, tzinfo=timezone(timedelta(hours=2)))
+    given = History().and_then([Noted(item="i", labels=["a"], at=at), Labelled(item="i", label="b")], at)
+    plan = projection_plan(Notes)
+    assert isinstance(plan, ProjectionPlan)
+    facts = given.facts(plan.event_types)
+    for folding in (Folding(plan), Folding(plan)):  # two projections, given the same events
+        rows = folding.fold(facts, {}).rows
+        assert rows == {"i": NoteRow(item="i", labels=["a", "b"], at=at, hours=[22])}

@@ -328,3 +328,43 @@ async def test_rows_of_several_models_are_not_compared_one_by_one():
     async with desk_with(events(3, 20), "memory:") as desk:
         with pytest.raises(ProjectionError, match="projections rebuild"):
             await compare(projection_plan(Desk), desk.event_store, desk.read_store, desk.codec)
+
+
+class Reading(Event):
+    sensor: Annotated[str, Tag("sensor")]
+    degrees: int
+    is_taken_back: bool = False
+
+
+class Extremes(ReadModel):
+    sensor: Annotated[str, Key()]
+    readings: Annotated[int, Count()]
+    degrees: Annotated[int, Sum()]
+    lowest: Annotated[int | None, Min()] = None
+
+
+class Weather(AggregateProjection[Extremes]):
+    """What is taken back leaves a remainder in the sum, and no lowest value behind."""
+
+    @on
+    def read(self, event: Reading) -> Extremes:
+        if event.is_taken_back:
+            return Extremes(sensor=event.sensor, readings=-1, degrees=0)
+        return Extremes(sensor=event.sensor, readings=1, degrees=event.degrees, lowest=event.degrees)
+
+
+WEATHER = App("weather", Weather)
+
+
+async def test_a_group_that_went_on_the_way_begins_anew():
+    """In one batch as in several: its lowest value is that of what came since."""
+    happened = [Reading(sensor="s", degrees=2), Reading(sensor="s", degrees=2, is_taken_back=True)]
+    happened.append(Reading(sensor="s", degrees=5))
+    wanted = [Extremes(sensor="s", readings=1, degrees=5, lowest=5)]
+    for batches in ([happened], [[event] for event in happened], [happened[:1], happened[1:]]):
+        async with WEATHER.open("memory:") as desk:
+            for batch in batches:
+                await desk.event_store.append([WEATHER.codec.encode_event(event) for event in batch])
+                await desk.caught_up()
+            assert [row async for row in desk.read_store.reader(Extremes).stream()] == wanted
+    scenario(Weather).given(*happened).then_rows(*wanted)
