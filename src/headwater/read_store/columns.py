@@ -98,7 +98,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
             made = self.comparable(_converted(value, self.type))
         except (msgspec.ValidationError, ProjectionError, ValueError) as error:
             raise _misfit(value, self, error) from error
-        if isinstance(made, int) and abs(made) > _LARGEST_INTEGER:
+        if isinstance(made, int) and not -_LARGEST_INTEGER - 1 <= made <= _LARGEST_INTEGER:
             raise InvalidFilter(f"{self.name} never has so large a number", field=self.name)
         if isinstance(made, str) and not _is_utf8(made):
             raise InvalidFilter(f"{value!r} is no valid text for {self.name}", field=self.name)
@@ -174,7 +174,7 @@ def _json_text(value: Any) -> str:
 
 
 def _real(value: Any) -> float:
-    made = float(value)
+    made = float(value) + 0.0  # not every database tells -0.0 from 0.0
     if made != made:  # noqa: PLR0124  only NaN differs from itself
         raise ProjectionError("NaN cannot be stored, because it has no place in any order", remedy="use None")
     return made
@@ -233,7 +233,7 @@ _SHAPES: dict[Any, dict[str, Any]] = {
 def _converted(value: Any, wanted: Any) -> Any:
     if wanted is Decimal and isinstance(value, int) and not isinstance(value, bool):
         return Decimal(value)
-    return msgspec.convert(value, wanted)
+    return value if isinstance(value, Enum) and type(value) is wanted else msgspec.convert(value, wanted)
 
 
 def _is_utf8(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
-from enum import IntEnum
+from enum import Enum, IntEnum
 from typing import Annotated, Any, Literal, NewType
 
 import pytest
@@ -149,3 +149,27 @@ def test_a_wrong_value_is_refused_with_the_right_ones(name, wrong, values):
         column(name).bind(wrong)
     assert refused.value.allowed == values
     assert refused.value.remedy == f"there are: {', '.join(map(str, values))}"
+
+
+class Floor(Enum):
+    CELLAR = -1
+
+
+class Room(ReadModel):
+    name: Annotated[str, Key()]
+    floor: Floor = Floor.CELLAR
+    number: int = 0
+    degrees: float = 0.0
+
+
+def test_every_value_that_is_stored_can_be_asked_for():
+    """The member of an Enum of numbers, and the lowest number of all."""
+    by_name = {column.name: column for column in columns_of(Room)}
+    assert (by_name["floor"].bind(Floor.CELLAR), by_name["floor"].bind(-1)) == (-1, -1)
+    assert by_name["number"].bind(-(1 << 63)) == -(1 << 63)
+
+
+def test_there_is_one_zero():
+    """Not every database tells the one below from it."""
+    values = Table("Rooms", 1, Room).values_of(Room(name="r", degrees=-0.0))
+    assert str(values[-1]) == "0.0"

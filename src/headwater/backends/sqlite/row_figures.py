@@ -33,7 +33,7 @@ class _DecimalSum:
             number = Decimal(str(value))
         except InvalidOperation as error:
             raise QueryError(f"decimal_sum() adds Decimals, not {value!r}") from error
-        self._total = number if self._total is None else exactly_added(self._total, number)
+        self._total = exactly_added(Decimal(0) if self._total is None else self._total, number)
 
     def final(self) -> Value:
         """The sum as it would be stored."""

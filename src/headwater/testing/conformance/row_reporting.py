@@ -106,6 +106,8 @@ class RowReporting(ReadBackend):
         """Beyond 64 bits, over Decimals of every size, and with what is missing left out."""
         await put(store, ARTICLES, *_ROWS)
         new, old = await store.reader(Article).report(ByState)
+        (last,) = await store.reader(Article).where(code="e").report(Totals)
+        assert str(last.price) == "1" + 40 * "0"  # as the sum with 0 is written
         assert (new.state, new.rows, new.priced, new.prices) == ("new", 3, 3, 2)
         assert new.stock == 2 * _HUGE - 3
         assert new.price == Decimal(10**40 + 3)
