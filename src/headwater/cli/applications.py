@@ -32,10 +32,8 @@ def load_app(reference: str) -> App:
 def load_part(reference: str, kind: type[P]) -> P:
     """What ``module:attribute`` names, which must be of that kind. Raises what ``load_app`` raises."""
     module_name, colon, attribute = reference.partition(":")
-    if not (colon and module_name and attribute):
-        raise WrongApp(
-            reference, "is not of the form module:attribute", remedy="write it like headwater.servicedesk:app"
-        )
+    if not (colon and module_name and attribute) or _is_path(module_name):
+        raise WrongApp(reference, "is not of the form module:attribute", remedy=f"write it like {_meant(reference)}")
     found = _attribute(_module(reference, module_name), attribute)
     if isinstance(found, kind):
         return found
@@ -78,6 +76,19 @@ def user() -> str:
         return ""
 
 
+def _is_path(name: str) -> bool:
+    """Whether it names a file, and no module."""
+    return name.endswith(".py") or "/" in name
+
+
+def _meant(reference: str) -> str:
+    """The reference that a file's name, or a module without attribute, stands for as far as one can tell."""
+    place, _, attribute = reference.partition(":")
+    module = place.removesuffix(".py").removeprefix("./").replace("/", ".")
+    is_module = all(map(str.isidentifier, module.split(".")))
+    return f"{module}:{attribute or 'app'}" if is_module else "headwater.servicedesk:app"
+
+
 def _module(reference: str, name: str) -> ModuleType:
     here = str(Path.cwd())
     if here not in sys.path:
@@ -92,7 +103,7 @@ def _module(reference: str, name: str) -> ModuleType:
                 reference, f"has no module {error.name} to import", remedy=f"looked in {here} first"
             ) from error
         raise WrongApp(reference, f"fails to import: {error}", remedy="install what it needs") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise WrongApp(reference, f"fails to import: {type(error).__name__}: {error}", remedy="see --debug") from error
 
 

@@ -28,12 +28,24 @@ def test_an_app_is_found_in_the_current_directory(module):
     assert load_app("wares:app").name == "wares"
 
 
-@pytest.mark.parametrize("reference", ["wares", "wares:", ":app", ""])
-def test_a_text_of_another_form_is_refused(reference):
-    """The form is module:attribute."""
+@pytest.mark.parametrize(
+    ("reference", "meant"),
+    [
+        ("wares", "wares:app"),
+        ("wares:", "wares:app"),
+        ("wares.py", "wares:app"),
+        ("./shop/wares.py:shop", "shop.wares:shop"),
+        ("shop/wares", "shop.wares:app"),
+        (":app", "headwater.servicedesk:app"),
+        ("", "headwater.servicedesk:app"),
+        ("my wares.py", "headwater.servicedesk:app"),
+    ],
+)
+def test_a_text_of_another_form_is_refused(reference, meant):
+    """The form is module:attribute, and what seems to be meant is told in it."""
     with pytest.raises(WrongApp, match="module:attribute") as caught:
         load_app(reference)
-    assert caught.value.reference == reference
+    assert (caught.value.reference, caught.value.remedy) == (reference, f"write it like {meant}")
 
 
 @pytest.mark.parametrize(
@@ -47,6 +59,7 @@ def test_a_text_of_another_form_is_refused(reference):
         ("import nothing_like_this\n", "wares:app", "No module named 'nothing_like_this'"),
         ("1 / 0\n", "wares:app", "ZeroDivisionError"),
         ("def\n", "wares:app", "SyntaxError"),
+        ("raise SystemExit(0)\n", "wares:app", "SystemExit"),
     ],
 )
 def test_what_is_wrong_with_a_reference_is_said(module, text, reference, says):
