@@ -9,12 +9,12 @@ import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol
 
 from headwater.catalogue import named
 from headwater.clock import Clock
 from headwater.codec import Codec
-from headwater.errors import WiringError
+from headwater.errors import ContractError, WiringError
 from headwater.limits import DEFAULT_LIMITS, Limits
 from headwater.messages import Authorise, ScopeOf
 from headwater.read_models import ProjectionPlan
@@ -67,6 +67,13 @@ class App:
             raise WiringError(self.wiring.faults, app=name)
         self.catalogue = self.wiring.catalogue
         self.codec = Codec(self.catalogue)
+
+    if not TYPE_CHECKING:  # checkers know that it is not to be called
+
+        def __call__(self, *_: Any) -> NoReturn:
+            """Not to be called, as a server does that takes it for an ASGI or WSGI application."""
+            doors = "`headwater serve module:app`, or give the server `headwater.http.create_app(app, url)`"
+            raise ContractError(f"the app {self.name!r} is served by a door", remedy=f"write {doors}")
 
     def projection(self, name: str) -> ProjectionPlan:
         """The projection of that name, as it was declared. Raises ``UnknownMessage``."""

@@ -146,11 +146,17 @@ class _QueryMeta(msgspec.StructMeta):
         limits: Limits | None = None,
         **options: Any,
     ) -> _QueryMeta:
-        if cache is not None:
-            namespace["__cache__"] = cache
-        if limits is not None:
-            namespace["__limits__"] = limits
+        _declare(name, namespace, "cache", cache, Cache)
+        _declare(name, namespace, "limits", limits, Limits)
         return super().__new__(mcls, name, bases, namespace, **options)
+
+
+def _declare(query: str, namespace: dict[str, Any], option: str, given: Any, kind: type) -> None:
+    if given is None:
+        return
+    if not isinstance(given, kind):
+        raise ContractError(f"{query}: {option} is {kind.__name__}(...), not {given!r}")
+    namespace[f"__{option}__"] = given
 
 
 class Query(Message, Generic[T], metaclass=_QueryMeta, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -171,8 +177,16 @@ def contract(name: str, *, version: int = 1, aliases: Sequence[str] = ()) -> Cal
     """Give a message a stable name of its own, a version, and the names it had before.
 
     Without it a message is called like its class, version 1. Renaming an event class is safe with either
-    ``@contract("OldName")`` (keep storing the old name) or ``@contract("NewName", aliases=["OldName"])``.
+    ``@contract("OldName")`` (keep storing the old name) or ``@contract("NewName", aliases=["OldName"])``. Raises
+    ``ContractError``.
     """
+    given: Any = name
+    if not isinstance(given, str):
+        raise ContractError(f"@contract takes the name that is stored, not {name!r}", remedy='write @contract("...")')
+    if type(version) is not int:
+        raise ContractError(f"@contract({name!r}): version is a whole number from 1, not {version!r}")
+    if isinstance(aliases, str):
+        raise ContractError(f"@contract({name!r}): aliases are a list of names", remedy=f"write aliases=[{aliases!r}]")
 
     def mark(cls: M) -> M:
         cls.__contract__ = Contract(name, version, tuple(aliases))

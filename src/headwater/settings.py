@@ -19,6 +19,11 @@ def check_setting(setting: str, value: Any, wanted: str, *, holds: bool) -> None
         raise InvalidSetting(f"{setting} cannot be {value!r}", remedy=f"give {wanted}", setting=setting)
 
 
+def check_kind(setting: str, value: Any, kind: type, wanted: str) -> None:
+    """A thing of that kind, where another has methods of the same names, or fails later."""
+    check_setting(setting, value, wanted, holds=isinstance(value, kind))
+
+
 def check_flag(setting: str, value: Any) -> None:
     """Only ``True`` and ``False`` are meant by what they look like; ``"no"`` would be true."""
     check_setting(setting, value, "True or False", holds=isinstance(value, bool))

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from headwater.errors import WiringError
 from headwater.signatures import marked
 
 U = TypeVar("U", bound=Callable[[dict[str, Any]], dict[str, Any]])
@@ -38,6 +39,10 @@ def upcast(name: str, *, from_version: int) -> Callable[[U], U]:
     >>> who_is_now_caller({"who": "c7"})
     {'caller': 'c7'}
     """
+    given: Any = name
+    if not isinstance(given, str) or type(from_version) is not int:
+        wanted = "the stored name of an event and the number of a version"
+        raise WiringError((f"@upcast takes {wanted}, not {name!r} and {from_version!r}",))
 
     def mark(function: U) -> U:
         before: tuple[tuple[str, int], ...] = getattr(function, _UPCASTS, ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from types import new_class
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
@@ -25,8 +26,10 @@ from headwater import (
     ReadModel,
     Tag,
     answers,
+    contract,
     decide,
     on,
+    upcast,
 )
 from headwater.errors import (
     ContractError,
@@ -338,3 +341,32 @@ def test_what_is_imported_for_type_checkers_only_is_told(parts):
     with pytest.raises(WiringError, match="'Decimal' is not defined.*not under TYPE_CHECKING") as wrong:
         App("priced", *parts)
     assert not any("projects no event" in fault for fault in wrong.value.faults)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (lambda: contract(Happened), "takes the name that is stored, not <class"),
+        (lambda: contract("Happened", version="2"), "version is a whole number from 1, not '2'"),
+        (lambda: contract("Happened", aliases="Came"), r"aliases are a list of names .write aliases=\['Came'\]"),
+        (lambda: new_class("Kept", (Query[int],), {"cache": 60}), r"Kept: cache is Cache\(...\), not 60"),
+        (lambda: new_class("Bound", (Query[int],), {"limits": 60}), r"Bound: limits is Limits\(...\), not 60"),
+    ],
+)
+def test_what_a_contract_cannot_be_is_told_where_it_stands(given, told):
+    """A decorator without its parentheses would make a function of the class."""
+    with pytest.raises(ContractError, match=told):
+        given()
+
+
+@pytest.mark.parametrize(("name", "version"), [(Happened, 1), ("Happened", "1")])
+def test_an_upcaster_is_of_a_name_and_a_version(name, version):
+    """Instead of one that no event ever finds."""
+    with pytest.raises(WiringError, match="@upcast takes the stored name of an event and the number of a version"):
+        upcast(name, from_version=version)
+
+
+def test_an_app_is_no_asgi_application():
+    """A server that takes it for one, as in ``uvicorn desk:app``, logs what to write instead."""
+    with pytest.raises(ContractError, match=r"the app 'courses' is served by a door .*headwater serve.*create_app"):
+        APP({"type": "http"}, None, None)

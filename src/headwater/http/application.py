@@ -6,6 +6,7 @@ traffic; everything else is Starlette's.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -22,9 +23,15 @@ from headwater.http.options import HttpOptions
 from headwater.http.pages import page_routes, problem_response
 from headwater.http.queries import QueryDoor
 from headwater.runtime import Runtime
+from headwater.settings import check_kind
 
 COMMANDS = "/commands/"
 _QUERIES = "/queries/"
+_ITS_LIFESPAN = (
+    "where it is mounted in another application, enter its lifespan there: FastAPI(lifespan=door.lifespan); "
+    "a TestClient does so in its `with` block"
+)
+_log = logging.getLogger("headwater.http")
 
 
 class HttpDoor:
@@ -34,6 +41,8 @@ class HttpDoor:
         self._open_runtime = open_runtime
         self._options = options
         self._ready: _Ready | None = None
+        self._is_known = False
+        """Whether it was open once, or it was told that it is not."""
         self._others = Starlette(lifespan=self.lifespan)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,6 +52,9 @@ class HttpDoor:
             return
         ready = self._ready
         if ready is None:
+            if not self._is_known:
+                self._is_known = True
+                _log.error("%s is asked before it is open; %s", type(self).__name__, _ITS_LIFESPAN)
             await respond_problem(send, StoreClosed("the application is not open"))
             return
         path: str = scope["path"]
@@ -75,6 +87,7 @@ class HttpDoor:
     def serve(self, runtime: Runtime) -> None:
         """Answer with this runtime from now on."""
         self._ready = _Ready(runtime, self._options)
+        self._is_known = True
 
 
 class _Ready:
@@ -108,7 +121,9 @@ def create_app(
     ``url``, ``read_store``, ``follow``, ``migrate`` and ``shared_cache`` are those of ``App.open``; unless said
     otherwise it follows in the role ``all`` alone.
     """
-    options = options or HttpOptions()
+    check_kind("app", app, App, "an App")
+    options = HttpOptions() if options is None else options
+    check_kind("options", options, HttpOptions, "HttpOptions(...)")
     follows = options.role == "all" if follow is None else follow
 
     def opened() -> AbstractAsyncContextManager[Runtime]:
@@ -119,11 +134,14 @@ def create_app(
 
 def asgi(runtime: Runtime, options: HttpOptions | None = None) -> HttpDoor:
     """An application over HTTP on stores that are open already and stay yours to close."""
+    check_kind("runtime", runtime, Runtime, "a Runtime, or the App to create_app")
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Runtime]:
         yield runtime
 
-    door = HttpDoor(opened, options or HttpOptions())
+    options = HttpOptions() if options is None else options
+    check_kind("options", options, HttpOptions, "HttpOptions(...)")
+    door = HttpDoor(opened, options)
     door.serve(runtime)
     return door

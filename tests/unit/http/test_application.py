@@ -14,6 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 from tests.unit.http.conftest import client_of
 from tests.unit.http.desk import app
 
+from headwater.errors import InvalidSetting
 from headwater.http import Caller, HttpOptions, Unauthenticated, asgi, create_app
 
 
@@ -134,3 +135,27 @@ async def test_another_door_is_given_the_runtime_and_the_options(runtime):
         response = await client.get("/head")
 
     assert response.text == "0 all"
+
+
+async def test_a_door_that_nobody_opened_says_so_once(caplog):
+    """Mounted elsewhere its lifespan is easily forgotten; callers only learn that they may come again."""
+    client = client_of(create_app(app, "memory:"))
+    async with client:
+        answers = [await client.get("/") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [503, 503]
+    (told,) = [record.message for record in caplog.records if record.name == "headwater.http"]
+    assert "FastAPI(lifespan=door.lifespan)" in told
+
+
+@pytest.mark.parametrize(
+    ("make", "setting"),
+    [
+        (lambda: create_app("desk:app", "memory:"), "app"),
+        (lambda: create_app(app, "memory:", {"docs": False}), "options"),
+        (lambda: asgi(app), "runtime"),
+    ],
+)
+def test_a_door_is_made_of_an_app_or_a_runtime(make, setting):
+    """What is neither is refused before the first request."""
+    with pytest.raises(InvalidSetting, match=f"^{setting} cannot be"):
+        make()
