@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self, TypeVar, overload
 
 import msgspec
 
-from headwater.annotations import UNRESOLVED, name_of, unmade_marks
+from headwater.annotations import UNRESOLVED, field_faults, name_of
 from headwater.errors import HandlerContractError, Refused, WiringError
 from headwater.event_store.protocol import EventQuery, QueryItem
 from headwater.messages import Command, Event, Recorded, contract_of
@@ -133,10 +133,13 @@ class Decider(msgspec.Struct, frozen=True):
             return (decided,)
         return events_of(decided, self.where, may_be_none=self.may_be_none)
 
-    def _reason(self, verdict: bool | str) -> str:  # noqa: FBT001  what ``when`` gave
+    def _reason(self, verdict: object) -> str:
         """The reason that ``when`` gave, or else what its documentation says."""
         if isinstance(verdict, str):
             return verdict
+        if verdict:
+            what = f"{self.where}: when= gave {verdict!r}, which is neither True nor a reason why not"
+            raise HandlerContractError(what, remedy="give True, False or text", where=self.where)
         told = (getattr(self.when, "__doc__", None) or "").strip().partition("\n")[0]
         return told or f"{contract_of(self.command).name} is not possible now"
 
@@ -312,7 +315,8 @@ def _state_faults(
     except UNRESOLVED:  # told with the tags, and with the command
         return
     for field in listed:
-        yield from (f"{cls.__name__}.{field.name}: {fault}" for fault in unmade_marks(field.type))
+        yield from (f"{cls.__name__}.{field.name}: {fault}" for fault in field_faults(field))
+    yield from _settings_faults(cls, {field.name for field in listed})
     if overrides(cls, "start"):
         return
     named = {field.field for field in tags}
@@ -322,6 +326,22 @@ def _state_faults(
     for command, fields in known.items():
         for name in sorted(named - fields):
             yield f"{cls.__name__}: {command.__name__} has no field {name!r} to start from; add it or override start()"
+
+
+def _settings_faults(cls: type[Aggregate], fields: set[str]) -> Iterable[str]:
+    """Fields that hide what every aggregate has, and settings that are none."""
+    hidden = sorted(name for name in vars(Aggregate) if name in fields)
+    for name in hidden:
+        hint = "; as a setting it stands without annotation" if name.startswith("snapshot_") else ""
+        yield f"{cls.__name__}.{name}: every aggregate has a {name!r}; call the field otherwise{hint}"
+    if hidden:
+        return
+    every: Any = cls.snapshot_every
+    version: Any = cls.snapshot_version
+    if every is not None and (type(every) is not int or every < 1):
+        yield f"{cls.__name__}.snapshot_every is a whole number from 1, or None, not {every!r}"
+    if type(version) is not int:
+        yield f"{cls.__name__}.snapshot_version is a whole number, not {version!r}"
 
 
 def _unreached(cls: type[Aggregate], tags: tuple[TagField, ...], evolvers: Iterable[type[Event]]) -> Iterable[str]:

@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Annotated, Any, ClassVar, Final, Literal, NotRequired, Required, Union, get_args, get_origin
 
 import msgspec
+from msgspec.structs import FieldInfo
 
 UNRESOLVED = (NameError, TypeError, AttributeError, SyntaxError)
 """What reading annotations raises when a name in them does not exist, or not at module level."""
@@ -53,19 +54,32 @@ def peel(hint: Any) -> tuple[tuple[Any, ...], Any]:
             return marks, hint
 
 
-def unmade_marks(hint: Any) -> Iterator[str]:
-    """Marks that stand as classes, as in ``Annotated[str, Tag]``: nothing would heed them.
+def field_faults(field: FieldInfo) -> Iterator[str]:
+    """What is wrong with a field whatever class it is of: marks that nothing would heed, a default that is no value."""
+    yield from _unmade_marks(field.type)
+    if field.default is None and not _allows_none(field.type):
+        yield f"its default is None, which {name_of(field.type)} does not allow; write {name_of(field.type)} | None"
 
-    >>> list(unmade_marks(Annotated[int, msgspec.Meta] | None))
-    ['Meta stands without parentheses; write Meta(...)']
-    """
+
+def _unmade_marks(hint: Any) -> Iterator[str]:
+    """Marks that stand as classes, as in ``Annotated[str, Tag]``."""
     marks, bare = peel(hint)
     for mark in marks:
         if isinstance(mark, type) and mark.__module__.partition(".")[0] in _MARKING:
             yield f"{mark.__name__} stands without parentheses; write {mark.__name__}(...)"
     for option in options(bare):
         if option is not bare:
-            yield from unmade_marks(option)
+            yield from _unmade_marks(option)
+
+
+def _allows_none(hint: Any) -> bool:
+    try:
+        msgspec.convert(None, hint)
+    except msgspec.ValidationError:
+        return False
+    except (TypeError, NotImplementedError):  # msgspec does not know the type, which may allow it
+        return True
+    return True
 
 
 def values_of(hint: Any) -> tuple[Any, ...]:

@@ -17,6 +17,7 @@ from headwater.annotations import (
     UNRESOLVED,
     class_of,
     elements,
+    field_faults,
     has_members,
     is_below,
     is_collection,
@@ -24,7 +25,6 @@ from headwater.annotations import (
     members,
     options,
     peel,
-    unmade_marks,
 )
 from headwater.messages import Command, Message, Query, contract_of
 from headwater.plain import is_array
@@ -45,14 +45,15 @@ _AS_META = {
 def declaration_faults(cls: type[Message]) -> tuple[str, ...]:
     """What is wrong with a message class by itself, one line per fault."""
     try:
-        listed = [(field.name, field.type) for field in msgspec.structs.fields(cls)]
+        fields = msgspec.structs.fields(cls)
     except UNRESOLVED:
         return tag_faults(cls)
     faults = [*_contract_faults(cls), *_settings_faults(cls), *tag_faults(cls)]
     seen: set[Any] = {cls}
-    for name, hint in listed:
-        faults.extend(f"{cls.__name__}.{name}: {fault}" for fault in unmade_marks(hint))
-        faults.extend(_constraint_faults(hint, f"{cls.__name__}.{name}", seen))
+    for field in fields:
+        where = f"{cls.__name__}.{field.name}"
+        faults.extend(f"{where}: {fault}" for fault in field_faults(field))
+        faults.extend(_constraint_faults(field.type, where, seen))
     faults.extend(_form_faults(cls))
     return tuple(dict.fromkeys(faults))
 

@@ -30,7 +30,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from headwater.annotations import UNRESOLVED, class_of, is_below, is_optional, options, peel, unmade_marks, unresolved
+from headwater.annotations import UNRESOLVED, class_of, field_faults, is_below, is_optional, options, peel, unresolved
 from headwater.errors import WiringError
 from headwater.figure_marks import ADDED, MARKS, Count, Sum
 from headwater.messages import Event, contract_of
@@ -296,8 +296,9 @@ def _model_faults(model: type[ReadModel]) -> Iterator[str]:
     for field, marks, hint in listed:
         if Key() in marks and (is_optional(hint) or not all(map(_may_be_key, options(hint)))):
             yield f"{name}.{field}: a key is a str, int, bytes, UUID, date, datetime, Enum or Literal, and never None"
-    for field, marks, hint in listed:
-        yield from (f"{name}.{field}: {fault}" for fault in unmade_marks(hint))
+    for info in msgspec.structs.fields(model):
+        yield from (f"{name}.{info.name}: {fault}" for fault in field_faults(info))
+    for field, marks, _ in listed:
         for mark in marks:
             unknown = set(mark.then) - {known for known, _, _ in listed} if isinstance(mark, Indexed) else ()
             yield from (f"{name}.{field}: {mark!r} names {each!r}, which is no field" for each in sorted(unknown))
@@ -337,6 +338,9 @@ def _may_be_key(hint: Any) -> bool:
 
 def _class_faults(cls: type[Projection[Any]], models: tuple[type[ReadModel], ...]) -> Iterator[str]:
     version: Any = cls.version
+    called: Any = cls.name
+    if not isinstance(called, str):
+        yield f"{cls.__name__}.name is text, not {called!r}"
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         yield f"{cls.__name__}.version is a whole number from 1, not {version!r}"
     if not marked_methods(cls, _ON):

@@ -6,7 +6,7 @@ Reads: aggregates.py, commands/handlers.py, read_models.py, queries/asking.py, c
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from headwater.annotations import is_below, name_of, unresolved
 from headwater.catalogue import Catalogue
 from headwater.commands.handlers import HandlerPlan, handler_plan, is_handler
 from headwater.commands.routing import Route, routes_of
-from headwater.messages import Command, Message
+from headwater.messages import Command, Event, Message
 from headwater.queries.asking import QueryPlan, declared_query_plan, is_query_handler, needs_no_handler, query_plan
 from headwater.read_models import Projection, ProjectionPlan, projection_plan
 from headwater.read_store.tables import table_names
@@ -103,6 +103,7 @@ class _Parts:
         self.faults.extend(_twice("read model", "filled", ((m, p.where) for p in self.projections for m in p.models)))
         self.faults.extend(_twice("table", "filled", ((n, p.where) for p in self.projections for n in table_names(p))))
         self.faults.extend(self._undecided(catalogue))
+        self.faults.extend(self._passed_over(catalogue.events.values()))
         self.faults.extend(self._unprojected())
         found = dict(services)
         self.faults.extend(self._unserved(found, resolver))
@@ -142,6 +143,17 @@ class _Parts:
         for asked in catalogue.queries.values():
             if asked.__name__ not in answered:
                 yield f"nobody answers {asked.__name__}{_nearest(asked.__name__, answered)}"
+
+    def _passed_over(self, events: Collection[type[Event]]) -> Iterator[str]:
+        """Events below one that is evolved or projected: each is found by its own class, not by that above it."""
+        taking: list[tuple[str, Collection[type[Event]]]] = [(p.cls.__name__, p.evolvers) for p in self.aggregates]
+        taking += [(p.where, p.handlers) for p in self.projections]
+        for where, taken in taking:
+            for event in events:
+                above = next((base for base in event.__mro__[1:] if base in taken), None)
+                if above is not None and event not in taken:
+                    below = f"{event.__name__}, which is below it"
+                    yield f"{where} takes {above.__name__}, but not {below}; name each event"
 
     def _unprojected(self) -> Iterator[str]:
         projected = {model.__name__ for plan in self.projections for model in plan.models}
