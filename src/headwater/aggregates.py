@@ -75,9 +75,10 @@ def decide(*, when: When) -> Callable[[F], F]: ...
 def decide(function: F | None = None, /, *, when: When | None = None) -> F | Callable[[F], F]:
     """Mark the method that decides a command, as in ``def open(self, command: OpenIncident) -> IncidentOpened``.
 
-    It returns one event, several, or ``None``, or raises ``Refused``. It may also ask for ``now: Now`` and for
-    services, by annotation. ``when`` says whether the command is on offer in this state: true, or the reason why not.
-    For false the reason is its docstring; it may also raise ``Refused``, to give the refusal a code of its own.
+    It returns one event, several, or ``None`` where its annotation says so, or raises ``Refused``. It may also ask for
+    ``now: Now`` and for services, by annotation. ``when`` says whether the command is on offer in this state: true, or
+    the reason why not. For false the reason is its docstring; it may also raise ``Refused``, to give the refusal a code
+    of its own.
     """
     given: Any = when
     if given is not None and (not callable(given) or inspect.iscoroutinefunction(given)):

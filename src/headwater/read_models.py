@@ -143,11 +143,11 @@ def on(function: F | None = None, /, *, key: KeyOf | None = None) -> F | Callabl
     """Mark the method that projects an event (``E``, a union, or ``Recorded[E]``).
 
     ``(self, event) -> Row | list[Row] | None`` gives new rows, stored under their keys. ``(self, event, row: Row)``
-    gets the row of the event's key and returns the changed row, or ``None`` to delete it; with ``row: Row | None`` it
-    is also called when there is no row yet, else ``MissingRow`` is raised. The event's key is its field (or fields)
-    named like the read model's key, or what ``key`` makes of it: for a list of keys the method is called once for each,
-    for ``None`` not at all. Further parameters may be marked with ``Lookup``. All handlers of an event see the rows as
-    they were before it.
+    gets the row of the event's key and returns the changed row, or ``None`` to delete it, where ``-> Row | None`` or
+    ``-> None`` says so; with ``row: Row | None`` it is also called when there is no row yet, else ``MissingRow`` is
+    raised. The event's key is its field (or fields) named like the read model's key, or what ``key`` makes of it: for a
+    list of keys the method is called once for each, for ``None`` not at all. Further parameters may be marked with
+    ``Lookup``. All handlers of an event see the rows as they were before it.
     """
     given: Any = key
     if given is not None and not callable(given):

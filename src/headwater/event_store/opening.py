@@ -120,7 +120,11 @@ def opener_of(url: str, group: str, built_in: Mapping[str, tuple[str, str]], wha
     found = next(iter(entry_points(group=group, name=scheme)), None)
     if not colon or found is None:
         known = ", ".join(f"{known}:" for known in sorted({*built_in, *entry_points(group=group).names}))
-        file = "" if colon or "sqlite" not in built_in else f"; for an SQLite file write sqlite:///{url}"
+        meant = "" if colon or "sqlite" not in built_in else _meant(url)
         shown = url_to_show(url)
-        raise UnsupportedUrl(f"no {what} for {shown!r}", remedy=f"known are {known}{file}", url=shown)
+        raise UnsupportedUrl(f"no {what} for {shown!r}", remedy=f"known are {known}{meant}", url=shown)
     return found.load()
+
+
+def _meant(text: str) -> str:
+    return "; did you mean memory:?" if text == "memory" else f"; for an SQLite file write sqlite:///{text}"

@@ -12,6 +12,7 @@ from headwater.errors import MissingExtra, StoreClosed, UnsupportedUrl
 from headwater.event_store import NewEvent, open_store
 from headwater.event_store.memory import MemoryEventStore
 from headwater.event_store.opening import schemes, url_to_show
+from headwater.queries.shared import open_shared_cache
 
 
 async def test_a_store_is_closed_at_the_end_of_its_block():
@@ -38,6 +39,16 @@ async def test_a_bare_path_comes_with_its_url():
     with pytest.raises(UnsupportedUrl, match="write sqlite:///desk.db"):
         async with open_store("desk.db"):
             pass
+
+
+async def test_memory_without_its_colon_is_no_file():
+    """What is meant is told, and not that a file could be called so; a shared cache is no file at all."""
+    with pytest.raises(UnsupportedUrl, match="did you mean memory:") as refused:
+        await open_store("memory").__aenter__()
+    assert "sqlite:///memory" not in str(refused.value)
+    with pytest.raises(UnsupportedUrl) as refused:
+        await open_shared_cache("redis").__aenter__()
+    assert "file" not in str(refused.value)
 
 
 def test_the_built_in_schemes_are_known():
