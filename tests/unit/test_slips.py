@@ -12,6 +12,7 @@ from headwater import (
     App,
     Command,
     Event,
+    In,
     Key,
     Page,
     PageRequest,
@@ -26,6 +27,7 @@ from headwater import (
 from headwater.errors import (
     ContractError,
     HandlerContractError,
+    InvalidFilter,
     InvalidMessage,
     QueryError,
     UnknownMessage,
@@ -52,6 +54,8 @@ async def find(query: Find, rows: Reader[CourseRow]) -> Any:
     return {
         "without await": rows.page,
         "without reading": lambda: rows,
+        "without a loop": rows.stream,
+        "of one": lambda: rows.where(capacity=In(5)),
         "by number": lambda: rows.sort(2),
     }[query.how]()
 
@@ -115,9 +119,10 @@ async def test_a_command_or_query_of_another_application_is_told(desk):
 @pytest.mark.parametrize(
     ("query", "told"),
     [
-        (Find(how="without await"), "find returned a coroutine, which is no answer yet"),
-        (Find(how="without reading"), "find returned a Reader, which is no answer yet"),
-        (FindAtOnce(), "find_at_once returned a coroutine, which is no answer yet"),
+        (Find(how="without await"), "find returned coroutine, which is no answer yet"),
+        (Find(how="without reading"), "find returned Reader, which is no answer yet"),
+        (Find(how="without a loop"), "find returned async_generator, which is no answer yet"),
+        (FindAtOnce(), "find_at_once returned coroutine, which is no answer yet"),
     ],
     ids=lambda given: "" if isinstance(given, str) else repr(given),
 )
@@ -128,10 +133,12 @@ async def test_an_answer_that_was_not_waited_for_is_told(desk, query, told, as_o
         await desk.ask(query, as_of=as_of)
 
 
-async def test_pages_and_orders_of_another_kind_are_told(desk):
+async def test_pages_orders_and_filters_of_another_kind_are_told(desk):
     """Each in the words of its contract."""
     with pytest.raises(ContractError, match="sorted by text as '-opened_at,priority', not by 2"):
         await desk.ask(Find(how="by number"))
+    with pytest.raises(InvalidFilter, match="In for capacity takes several values, not 5"):
+        await desk.ask(Find(how="of one"))
     with pytest.raises(ContractError, match="asked for by PageRequest"):
         await desk.ask(FindPage(page={"size": 2}))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from time import monotonic
-from types import CoroutineType
+from types import AsyncGeneratorType, CoroutineType
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -48,7 +48,7 @@ class Who(msgspec.Struct, frozen=True):
 
 ANYBODY = Who()
 _ANY = Wish()
-_NO_ANSWERS = frozenset[type[Any]]({CoroutineType, Reader})
+_NO_ANSWERS = frozenset[type[Any]]({AsyncGeneratorType, CoroutineType, Reader})
 """What a handler returns that forgot to wait, or to read."""
 
 
@@ -198,7 +198,7 @@ def _unanswered(where: str, answered: Any) -> HandlerContractError:
     if answered.__class__ is CoroutineType:
         answered.close()  # nobody will await it
     return HandlerContractError(
-        f"{where} returned a {what}, which is no answer yet",
+        f"{where} returned {what}, which is no answer yet",
         remedy="write `return await ...`, and ask a Reader for its page(), all() or get()",
         where=where,
     )

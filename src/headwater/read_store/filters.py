@@ -157,8 +157,10 @@ def _range(column: Column, wanted: Range[Any]) -> Iterator[Condition]:
 def _in(column: Column, wanted: In) -> Iterator[Condition]:
     if wanted.values is None:
         return
-    if isinstance(wanted.values, str | bytes):
-        raise InvalidFilter(f"In for {column.name} takes several values, not one text", field=column.name)
+    given: Any = wanted.values
+    if isinstance(given, str | bytes) or not isinstance(given, Collection):
+        what = "one text" if isinstance(given, str | bytes) else repr(given)
+        raise InvalidFilter(f"In for {column.name} takes several values, not {what}", field=column.name)
     if len(wanted.values) > _MOST_VALUES:
         raise InvalidFilter(f"In for {column.name} takes at most {_MOST_VALUES} values", field=column.name)
     yield Condition(column, "in", tuple(dict.fromkeys(column.bind(value) for value in wanted.values)))
