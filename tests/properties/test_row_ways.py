@@ -7,7 +7,8 @@ import random
 from contextlib import AsyncExitStack
 
 import pytest
-from tests.campaigns.rows import APP, PROJECTIONS, AllRows, events, expected
+from tests.accounts import bank
+from tests.campaigns.rows import APP, BROKEN, PROJECTIONS, AllRows, Part, Parts, Row, Rows, events, expected
 from tests.properties.test_read_side import cut_into
 
 SEEDS = int(os.environ.get("HEADWATER_WAYS_SEEDS", "300"))
@@ -80,3 +81,49 @@ async def on_postgresql(seeds, server, place):
             await project(seed, f"sqlite:///{place}/{seed}.log.db", url, 8)
         finally:
             server.drop_database(url)
+
+
+async def park_and_retry(seed, place):
+    """Some rows cannot be projected for a while; whoever restarts and retries meanwhile, they catch up in order."""
+    chance = random.Random(seed)
+    stores = {"events": f"sqlite:///{place}/log.db", "rows": f"sqlite:///{place}/rows.db"}
+    with cut_into(chance.randint(1, 9), chance.randint(1, 9), chance.choice((0, 100))):
+        for _ in range(3):
+            async with bank(Rows, Parts, **stores, codec=APP.codec) as desk:
+                for _ in range(chance.randint(1, 4)):
+                    BROKEN.clear()
+                    BROKEN.update(chance.sample("abcde", chance.randrange(3)))
+                    await desk.events.append([APP.codec.encode_event(event) for event in events(chance, 8)])
+                    if chance.random() < 0.7:
+                        await desk.caught_up()
+                    await retry(desk, chance.sample("abcde", 2))
+        BROKEN.clear()
+        async with bank(Rows, Parts, **stores, codec=APP.codec) as desk:
+            await desk.caught_up()
+            await retry(desk, "abcde")
+            await desk.caught_up()
+            log = (await desk.events.read()).events
+            rows = [repr(row) for model in (Row, Part) for row in await desk.rows.reader(model).all()]
+            assert (await desk.follower.parking.listed(), sorted(rows)) == ([], expected(log, Rows, Parts))
+
+
+async def retry(desk, items):
+    """Let those that are parked go on as far as they can."""
+    for parked in await desk.follower.parking.listed():
+        if parked.shown in items:
+            await desk.follower.parking.retry(parked.projection, parked.sequence)
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_what_was_parked_catches_up_in_order(seed, tmp_path):
+    """Its rows are those that would be there if nothing had failed."""
+    await park_and_retry(seed, tmp_path)
+
+
+@pytest.mark.campaign
+async def test_what_was_parked_catches_up_in_order_for_many_seeds(tmp_path):
+    """As many as ``HEADWATER_WAYS_SEEDS`` says."""
+    for seed in range(1_000, 1_000 + SEEDS):
+        place = tmp_path / str(seed)
+        place.mkdir()
+        await park_and_retry(seed, place)

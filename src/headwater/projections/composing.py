@@ -241,6 +241,8 @@ class _Step:
     def _changed(self, argument: Any, fact: Happening, key: RowKey, row: Any, found: Mapping[str, Any]) -> Any:
         if row is None and self._is_required:
             raise self._no_such_row(self._table.model, key, fact)
+        if self._table.is_open and row is not None:  # an event that fails leaves it as it was, lists and all
+            row = self._table.copied(row)
         returned = self._method(argument, row, **found)
         if returned is None:
             self._refuse_forgotten()

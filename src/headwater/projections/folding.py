@@ -168,6 +168,7 @@ class _Changing:
         self._model = table.model
         self._row_key = table.row_key
         self._settled = table.settled
+        self._copied = table.copied
         self._stored_key = table.stored_key
         self._plain_key = table.plain_key
         self._is_open = table.is_open
@@ -215,6 +216,8 @@ class _Changing:
                 raise MissingRow(
                     f"{self._where}: there is no row {key!r} for the event at position {fact.position}", key=key
                 )
+            if self._is_open and row is not None:  # an event that fails leaves it as it was, lists and all
+                row = self._copied(row)
             returned = self._method(argument, row)
             if returned is None and not self._may_be_none:
                 raise forgotten_return(self._where)

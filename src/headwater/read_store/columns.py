@@ -42,9 +42,10 @@ _AFTER_DIGITS = "~"
 class Column(msgspec.Struct, frozen=True, kw_only=True):
     """One field of a row: its type without ``None``, how it is stored, and the ways there and back if it is changed.
 
-    ``settle`` makes of a value what it will be when it is read, where that may be something else. ``order`` makes what
-    the value is compared by, where that is not what is stored. Each of the ``indexes`` goes on with the named fields.
-    ``search`` makes the words of a searched text, which weighs as much as ``weight`` says.
+    ``settle`` makes of a value what it will be when it is read, where that may be something else; ``copy`` makes
+    another of it, where it can be changed. ``order`` makes what the value is compared by, where that is not what is
+    stored. Each of the ``indexes`` goes on with the named fields. ``search`` makes the words of a searched text, which
+    weighs as much as ``weight`` says.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     store: Way | None = None
     load: Way | None = None
     settle: Way | None = None
+    copy: Way | None = None
     order: Way | None = None
     weight: float = 0.0
     search: Way | None = None
@@ -163,7 +165,17 @@ def _json(bare: Any) -> dict[str, Any]:
     def settle(value: Any) -> Any:
         return decode(_ENCODER.encode(value))
 
-    return {"kind": "text", "is_json": True, "store": _json_text, "load": decode, "settle": settle}
+    kind: Any = class_of(bare)
+    copy: Way | None = settle
+    if _is_flat(bare) and kind in (list, dict, set, tuple, frozenset):
+        copy = kind if kind in (list, dict, set) else None
+    return {"kind": "text", "is_json": True, "store": _json_text, "load": decode, "settle": settle, "copy": copy}
+
+
+def _is_flat(bare: Any) -> bool:
+    """Whether it consists of values that cannot be changed."""
+    parts = get_args(bare)
+    return bool(parts) and all(part in _SHAPES or part is ... for part in parts)
 
 
 _ENCODER = msgspec.json.Encoder(enc_hook=encode_foreign)

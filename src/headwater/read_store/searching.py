@@ -47,7 +47,7 @@ class Phrase(msgspec.Struct, frozen=True):
 class Search(msgspec.Struct, frozen=True):
     """Rows in which all ``wanted`` are found and none ``excluded``. Without any of them it finds nothing.
 
-    ``is_common`` is what so many rows have that they are not ranked: all of them fit alike.
+    ``is_common`` is what so many rows have that they are not ranked, as what only excludes: all of them fit alike.
     """
 
     wanted: tuple[Phrase, ...]
@@ -91,7 +91,7 @@ def search_of(text: str, language: str) -> Search | None:
             (excluded if minus else wanted)[phrase] = None
     if len(wanted) + len(excluded) > _MOST_TERMS:
         raise InvalidFilter(f"a search has at most {_MOST_TERMS} words", field="search")
-    return Search(tuple(wanted), tuple(excluded))
+    return Search(tuple(wanted), tuple(excluded), is_common=not wanted)
 
 
 def _phrase(text: str, language: str, *, is_prefix: bool) -> Phrase | None:

@@ -67,6 +67,7 @@ class Table:
         self.values_of: Callable[[Any], Values] = _taker(self.columns)
         self.row_of: Callable[[Any], Any] = row_maker(model, self.columns)
         self.settled: Callable[[Any, Any], Any] = _settler(self.columns)
+        self.copied: Callable[[Any], Any] = _copier(self.columns)
         self.row_key: Callable[[Any], RowKey] = _keyer(self.keys)
         self.key_of: Callable[[Values], RowKey] = operator.itemgetter(
             *map(self.names.index, (k.name for k in self.keys))
@@ -201,6 +202,18 @@ def _settler(columns: Sequence[Column]) -> Callable[[Any, Any], Any]:
     made: Callable[[Any, Any], Any] = _compiled(
         "\n".join(["def made(row, before):", *lines, "    return row", ""]), known
     )
+    return made
+
+
+def _copier(columns: Sequence[Column]) -> Callable[[Any], Any]:
+    """Compile ``row -> row`` with lists and the like of its own: what is put into the one is not in the other."""
+    known: dict[str, Any] = {"replace": msgspec.structs.replace}
+    parts = [
+        f"{c.name}={_part(known, f'row.{c.name}', f'copy_{c.name}', c.copy, nullable=True)}"
+        for c in columns
+        if c.copy is not None
+    ]
+    made: Callable[[Any], Any] = _compiled(f"def made(row):\n    return replace(row, {', '.join(parts)})\n", known)
     return made
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 
 from headwater import App
+from headwater.errors import MissingRow
 from headwater.messages import Event, Query, Tag
+from headwater.projections.composing import Composing
 from headwater.projections.folding import Folding
 from headwater.queries.asking import answers
 from headwater.read_models import Key, Projection, ProjectionPlan, ReadModel, on, projection_plan
 from headwater.read_store import Reader
+from headwater.testing.clock import START
 from headwater.testing.facts import History
 
 
@@ -122,3 +125,31 @@ def test_rows_in_hand_are_as_they_will_be_read() -> None:
     for folding in (Folding(plan), Folding(plan)):  # two projections, given the same events
         rows = folding.fold(facts, {}).rows
         assert rows == {"i": NoteRow(item="i", labels=["a", "b"], at=at, hours=[22])}
+
+
+class Torn(Event):
+    items: list[str]
+
+
+class TornRows(Projection[NoteRow]):
+    """Fails on the second of two rows, once it has put something into the first."""
+
+    @on
+    def noted(self, event: Noted) -> NoteRow:
+        return NoteRow(item=event.item, labels=event.labels, at=event.at)
+
+    @on(key=lambda event: event.items)
+    def torn(self, event: Torn, row: NoteRow) -> NoteRow:
+        row.labels.append("torn")
+        return row
+
+
+@pytest.mark.parametrize("folding_of", [Folding, Composing])
+def test_an_event_that_fails_leaves_lists_as_they_were(folding_of: Any) -> None:
+    """Else what is tried again would be put in again."""
+    given = History().and_then([Noted(item="i", labels=["a"], at=START), Torn(items=["i", "missing"])], START)
+    plan = projection_plan(TornRows)
+    assert isinstance(plan, ProjectionPlan)
+    batch = folding_of(plan).fold(given.facts(plan.event_types), {})
+    rows = batch.rows if folding_of is Folding else next(iter(batch.rows.values()))
+    assert (type(batch.error), rows["i"].labels) == (MissingRow, ["a"])

@@ -110,6 +110,14 @@ class RowSearching(ReadBackend):
         assert [row.code for row in await reader.sort("title,relevance").all()] == ["a", "d", "b", "c"]
         assert [row.code for row in await store.reader(Ticket).sort("relevance,-code").where(level=0).all(1)] == ["x9"]
 
+    async def test_what_only_excludes_fits_all_alike(self, store: ReadStore) -> None:
+        """There is nothing to be found in them, be there words or none; what comes next in the order decides."""
+        rows = [Ticket(code=code, title=title, text=None) for code, title in (("a", ""), ("b", "lamp"), ("c", "pear"))]
+        await put(store, TICKETS, *rows, Ticket(code="d", title="jam", text="jam"))
+        reader = store.reader(Ticket).search("-lamp -jam")
+        assert [row.code for row in await reader.all()] == ["a", "c"]
+        assert [row.code for row in await reader.sort("relevance,-code").all()] == ["c", "a"]
+
     @pytest.mark.parametrize("sort", ["relevance", "relevance,-level", "-level", "level,code"])
     async def test_pages_of_a_search_join_up_both_ways(self, store: ReadStore, sort: str) -> None:
         """With filters, a total, and many rows that fit equally well."""
