@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self, TypeVar, overload
 
 import msgspec
 
-from headwater.annotations import UNRESOLVED, field_faults, name_of
+from headwater.annotations import UNRESOLVED, field_faults, is_optional, name_of
 from headwater.errors import HandlerContractError, Refused, WiringError
 from headwater.event_store.protocol import EventQuery, QueryItem
 from headwater.messages import Command, Event, Recorded, contract_of
@@ -312,7 +312,7 @@ def _state_faults(
 ) -> Iterable[str]:
     try:
         listed = msgspec.structs.fields(cls)
-        known = {command: {field.name for field in msgspec.structs.fields(command)} for command in deciders}
+        known = {command: {field.name: field.type for field in msgspec.structs.fields(command)} for command in deciders}
     except UNRESOLVED:  # told with the tags, and with the command
         return
     for field in listed:
@@ -325,8 +325,12 @@ def _state_faults(
         if field.required and field.name not in named:
             yield f"{cls.__name__}.{field.name}: needs a default, or a Tag, or an own start()"
     for command, fields in known.items():
-        for name in sorted(named - fields):
+        for name in sorted(named - fields.keys()):
             yield f"{cls.__name__}: {command.__name__} has no field {name!r} to start from; add it or override start()"
+        for field in listed:
+            if field.name in named and is_optional(fields.get(field.name)) and not is_optional(field.type):
+                where = f"{cls.__name__}.{field.name}"
+                yield f"{where} is never None, but {command.__name__} may leave it out, and would be about nothing"
 
 
 def _settings_faults(cls: type[Aggregate], fields: set[str]) -> Iterable[str]:

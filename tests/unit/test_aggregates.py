@@ -251,6 +251,22 @@ class AllEars(Deaf):
         return EventQuery.of(types=("Poked",))
 
 
+class PokeSomething(Command):
+    """It may leave out what it is about."""
+
+    thing_id: Annotated[str, Tag("thing")] | None = None
+
+
+class AboutNothing(Aggregate):
+    """Without its tag it would decide on no events at all."""
+
+    thing_id: Annotated[str, Tag("thing")]
+
+    @decide
+    def poke(self, command: PokeSomething) -> None:
+        """Nothing."""
+
+
 class Undecorated(Aggregate):
     """Its methods look as if they were called."""
 
@@ -291,6 +307,7 @@ class Overriding(Undecorated):
         (DecidesLater, "DecidesLater.poke: is async"),
         (EvolvesLater, "EvolvesLater.poked: is async"),
         (EvolvesAnew, "EvolvesAnew.poked: evolve changes the fields of self and returns nothing, not EvolvesAnew"),
+        (AboutNothing, "AboutNothing.thing_id is never None, but PokeSomething may leave it out"),
         (Deaf, "Deaf would never see Poked, which has no Tag('thing')"),
         (Undecorated, "Undecorated.poke: takes Poke, but nothing calls it; write @decide or @evolve above it"),
         (Undecorated, "Undecorated.poked: takes Poked, but nothing calls it"),
