@@ -245,8 +245,12 @@ class Play:
         """Send so many commands at the same moment, and have the log prove that each was decided as it had to be."""
         head = len(self.model.log)
         commands = [self.command() for _ in range(count)]
+        keys = {command.number: f"n{command.number}" for command in commands if self.random.random() < 0.2}
+        commands += [command for command in commands if command.number in keys]  # they are sent twice
         sent = [
-            asyncio.ensure_future(self.send(self.random.choice(self.runtimes), command, Origin()))
+            asyncio.ensure_future(
+                self.send(self.random.choice(self.runtimes), command, Origin(idempotency_key=keys.get(command.number)))
+            )
             for command in commands
         ]
         if self.does_terms:  # some callers go away in the middle; what they sent may be stored, or not
@@ -268,10 +272,12 @@ class Play:
             elif isinstance(command, DoSeveral):  # one of its commands may have stored nothing
                 continue
             elif command.number in groups:
-                assert outcome.position == groups.pop(command.number), self
+                decided_nothing = command.number in keys and "nothing" in command.does.values()  # before the other did
+                assert outcome.position == groups[command.number] or decided_nothing, self
             else:
                 assert not command.writes or "nothing" in command.does.values(), self
-        assert all(isinstance(self.sent[number], DoSeveral) for number in groups.keys() - self.left), self
+        known = self.left | {command.number for command in commands}
+        assert all(isinstance(self.sent[number], DoSeveral) for number in groups.keys() - known), self
 
     def groups(self, head: int) -> dict[int, int]:
         """Which commands stored something, and where its last event is; each was decided on what stands before it."""
