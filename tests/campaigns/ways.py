@@ -19,11 +19,12 @@ from tests.campaigns.deciders import FACTS, KINDS, Do, DoOne, DoSeveral, DoTwo, 
 
 from headwater.aggregates import aggregate_plan, default_boundary, evolved_types, overrides
 from headwater.commands.executor import Origin
-from headwater.errors import ExpectationFailed, HeadwaterError, IdempotencyMismatch, Refused
+from headwater.errors import ContractError, ExpectationFailed, HeadwaterError, IdempotencyMismatch, Refused
 from headwater.event_store.protocol import NewEvent, RecordedEvent
 from headwater.messages import Receipt
 from headwater.runtime import Runtime
 from headwater.tags import tag_fields
+from headwater.testing import Scenario, scenario
 
 PLANS = {command: aggregate_plan(kind) for command, kind in KINDS.items()}
 CODEC = deciders().codec
@@ -357,3 +358,37 @@ async def many_at_once(seed: int, url: str, rounds: int) -> Model:
             for _ in range(rounds):
                 await play.at_once(play.random.randint(2, 12))
         return play.model
+
+
+def as_scenarios(seed: int, commands: int) -> int:
+    """Hold scenarios against the model; how many were. They refuse events that change when they are stored."""
+    play, held = Play(seed, "memory:"), 0
+    log = play.model.log
+    for _ in range(commands):
+        command = play.command()
+        if isinstance(command, DoSeveral):
+            continue
+        told = play.model.told(command, None, None)
+        before = scenario(KINDS[type(command)]).given(*map(CODEC.recorded, log))
+        got = _told_by(before, command)
+        if got is not None:
+            new = tuple((name, data) for name, _, data, _ in told.stored)
+            assert got == (told.error, told.fields, new), (seed, command)
+            held += 1
+        for name, version, data, tags in told.stored:
+            log.append(recorded(NewEvent(name, data, tags, version=version), len(log) + 1))
+    return held
+
+
+def _told_by(before: Scenario[Any], command: Do) -> tuple[str, Any, tuple[tuple[str, bytes], ...]] | None:
+    """An error and its fields, or events; ``None`` for events that a scenario refuses."""
+    try:
+        outcome = before.when(command)
+    except ArithmeticError as error:
+        return told_of(error).error, told_of(error).fields, ()
+    except ContractError:
+        return None
+    refusal = None if outcome.refusal is None else told_of(outcome.refusal)
+    events = [CODEC.encode_event(event) for event in outcome.events]
+    made = tuple((event.type, event.data) for event in events)
+    return ("", None, made) if refusal is None else (refusal.error, refusal.fields, ())

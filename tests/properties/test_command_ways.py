@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from tests.campaigns.ways import many_at_once, one_after_another
+from tests.campaigns.ways import as_scenarios, many_at_once, one_after_another
 
 FILES = {"memory": "memory:", "sqlite": "sqlite:///{}/log.db", "thread": "sqlite:///{}/log.db?commits=thread"}
 SEEDS = int(os.environ.get("HEADWATER_WAYS_SEEDS", "300"))
@@ -25,6 +25,12 @@ async def test_of_commands_at_once_each_is_decided_on_what_stands_before_it(stor
     """Also where several processes send them."""
     model = await many_at_once(seed, FILES[store].format(tmp_path), 12)
     assert model.log
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_scenario_says_what_the_log_says(seed):
+    """The words of ``headwater.testing`` decide as the application does."""
+    assert as_scenarios(seed, 60) > 0
 
 
 @pytest.mark.parametrize("way", [one_after_another, many_at_once])
