@@ -19,6 +19,7 @@ import msgspec
 from headwater.annotations import UNRESOLVED, field_faults, is_optional, name_of
 from headwater.errors import HandlerContractError, Refused, WiringError
 from headwater.event_store.protocol import EventQuery, QueryItem
+from headwater.keyword_only import KeywordOnly
 from headwater.messages import Command, Event, Recorded, contract_of
 from headwater.signatures import (
     Parameter,
@@ -44,7 +45,7 @@ _EVOLVES = "__evolves__"
 _CHANGES_SELF = "evolve changes the fields of self and returns nothing"
 
 
-class Aggregate(msgspec.Struct, kw_only=True):
+class Aggregate(msgspec.Struct, metaclass=KeywordOnly):
     """The consistency boundary of a decision and the state folded from its events.
 
     Fields marked with ``Tag`` say which events it is about and are filled from the command's fields of the same name;

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from headwater.errors import ContractError
+from headwater.keyword_only import KeywordOnly
 from headwater.limits import Limits, is_seconds
 
 T = TypeVar("T")
@@ -77,7 +78,7 @@ class Contract(msgspec.Struct, frozen=True):
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Message(msgspec.Struct, metaclass=KeywordOnly, frozen=True, gc=False):
     """The root of commands, queries and events. Frozen values make no cycles, so the collector need not watch them."""
 
     __contract__: ClassVar[Contract | None] = None
@@ -133,10 +134,10 @@ class Cache(msgspec.Struct, frozen=True, kw_only=True):
             raise ContractError(f"Cache: scope is a function of query and actor, not {self.scope!r}")
 
 
-class _QueryMeta(msgspec.StructMeta):
+class _QueryMeta(KeywordOnly):
     """Lets a query class take ``cache=`` and ``limits=``, which msgspec would refuse."""
 
-    def __new__(  # noqa: PYI034  a metaclass has no Self
+    def __new__(
         mcls,
         name: str,
         bases: tuple[type, ...],
@@ -145,7 +146,7 @@ class _QueryMeta(msgspec.StructMeta):
         cache: Cache | None = None,
         limits: Limits | None = None,
         **options: Any,
-    ) -> _QueryMeta:
+    ) -> KeywordOnly:
         _declare(name, namespace, "cache", cache, Cache)
         _declare(name, namespace, "limits", limits, Limits)
         return super().__new__(mcls, name, bases, namespace, **options)

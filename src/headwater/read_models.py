@@ -33,6 +33,7 @@ from msgspec import Meta
 from headwater.annotations import UNRESOLVED, class_of, field_faults, is_below, is_optional, options, peel, unresolved
 from headwater.errors import WiringError
 from headwater.figure_marks import ADDED, MARKS, Count, Sum
+from headwater.keyword_only import KeywordOnly
 from headwater.messages import Event, contract_of
 from headwater.row_handlers import EventHandler, Filled, KeyOf, handlers_of
 from headwater.row_marks import Indexed, Join, Key, Searchable
@@ -75,7 +76,7 @@ _KEY_TYPES = (str, int, bool, bytes, UUID, date, datetime, Enum)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class ReadModel(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class ReadModel(msgspec.Struct, metaclass=KeywordOnly, frozen=True, gc=False):
     """One row, shaped for queries. At least one field is marked with ``Key()``."""
 
 

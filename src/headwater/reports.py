@@ -21,6 +21,7 @@ import msgspec
 
 from headwater.annotations import is_below, is_optional, options, peel, unresolved
 from headwater.figure_marks import MARKS, UNITS, Count, Group, Mark
+from headwater.keyword_only import KeywordOnly
 from headwater.read_models import ReadModel
 from headwater.signatures import is_kind
 
@@ -28,7 +29,7 @@ M = TypeVar("M", bound=ReadModel)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class ReportRow(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
+class ReportRow(msgspec.Struct, Generic[M], metaclass=KeywordOnly, frozen=True):
     """One row of a report over a read model. Every field is marked: ``Group Count Sum Min Max Avg``."""
 
 

@@ -20,7 +20,9 @@ from headwater.read_models import Key, Page, ReadModel
 
 def row(*fields, base=msgspec.Struct, **settings):
     """A row type with these fields, as code at another time might have it."""
-    return msgspec.defstruct("Row", fields, bases=(base,), frozen=True, kw_only=True, **settings)
+    body = {"__annotations__": {name: hint for name, hint, *_ in fields}}
+    body |= {name: default[0] for name, _, *default in fields if default}
+    return new_class("Row", (base,), {"frozen": True, "kw_only": True, **settings}, lambda space: space.update(body))
 
 
 def asked(answer, kind=Query):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import json
+from types import new_class
 from unittest.mock import ANY
 
 import msgspec
@@ -143,6 +144,11 @@ def test_deep_tree_of_the_right_shape_is_followed_to_a_bound():
     assert words == "Expected str, got int"
 
 
+def command(**hints):
+    """A command with these fields."""
+    return new_class("Holder", (Command,), {"frozen": True}, lambda space: space.update(__annotations__=hints))
+
+
 def test_array_like_struct_is_told_by_the_decoder():
     """What is no object is left to the decoder's own words and place."""
 
@@ -150,7 +156,7 @@ def test_array_like_struct_is_told_by_the_decoder():
         x: int
         y: int
 
-    holder = msgspec.defstruct("Holder", [("pair", Pair)], bases=(Command,), frozen=True, kw_only=True)
+    holder = command(pair=Pair)
     with pytest.raises(InvalidMessage, match="/pair/1"):
         CODEC.decode_command(holder, b'{"pair":[1,"x"]}')
 
@@ -172,7 +178,7 @@ SHAPES = [
 @pytest.mark.parametrize(("hint", "value", "pointer", "words"), SHAPES)
 def test_fault_in_any_shape_has_its_place(hint, value, pointer, words):
     """Typed dicts, named tuples, tuples, mappings, sets and unions, whether the decoder names the place or not."""
-    holder = msgspec.defstruct("Holder", [("it", hint)], bases=(Command,), frozen=True, kw_only=True)
+    holder = command(it=hint)
     with pytest.raises(InvalidMessage) as caught:
         CODEC.decode_command(holder, b'{"it":%b}' % value)
     assert [(error.pointer, error.detail) for error in caught.value.errors] == [(pointer, words)]

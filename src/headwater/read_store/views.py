@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from types import new_class
 from typing import Any
 
 import msgspec
@@ -144,11 +145,14 @@ def reading_of(view: Table | View, fields: tuple[str, ...]) -> Reading:
 @lru_cache(maxsize=256)
 def some_of(model: type[ReadModel]) -> type[ReadModel]:
     """The same model with every field left out that is not filled in: what is made where some fields are asked for."""
-    fields = [(name, hint | msgspec.UnsetType, msgspec.UNSET) for name, _, hint in marked_fields(model)]
-    made: Any = msgspec.defstruct(
-        f"Some{model.__name__}", fields, bases=(model,), frozen=True, kw_only=True, module=model.__module__
-    )
-    made.__doc__ = f"{model.__name__}, of which some fields were asked for."
+    hints = {name: hint | msgspec.UnsetType for name, _, hint in marked_fields(model)}
+    body = {
+        "__annotations__": hints,
+        "__doc__": f"{model.__name__}, of which some fields were asked for.",
+        "__module__": model.__module__,
+        **dict.fromkeys(hints, msgspec.UNSET),
+    }
+    made: Any = new_class(f"Some{model.__name__}", (model,), {"frozen": True}, lambda space: space.update(body))
     some: type[ReadModel] = made
     return some
 
