@@ -8,18 +8,20 @@ is broken off after a budget of virtual-machine steps and run again there.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 
-from headwater.backends.sqlite.driver import Cursor, Row
+from headwater.backends.sqlite.driver import Cursor, Row, Value
 from headwater.backends.sqlite.errors import MISSHAPEN
 from headwater.backends.sqlite.lanes import INLINE_ROWS, Lane, Lanes, Types
 from headwater.backends.sqlite.plans import plan
 from headwater.backends.sqlite.statements import statement
 from headwater.event_store.protocol import EventQuery, RecordedEvent, Slice, Snapshot
+
+T = TypeVar("T")
 
 TAG_SEPARATOR = "\x1f"
 
@@ -57,36 +59,26 @@ class EventReader:
 
     def head(self) -> int:
         """The last position, 0 for an empty log."""
-        lane = self._lanes.take(limited=False)
-        try:
-            found: int = lane.connection.execute(self._read_head).fetchall()[0][0]
-        except apsw.Error as error:
-            raise self._lanes.failed(lane, error) from error
-        self._lanes.give(lane)
-        return found
+        return int(self._rows(self._read_head)[0][0])
 
     async def sizes(self, after: int, limit: int) -> list[int]:
         """How large the events after that position are."""
-        return await asyncio.get_running_loop().run_in_executor(None, self._sizes, after, limit)
+        rows = await _in_thread(self._rows, self._load_sizes, (after, limit))
+        return [row[0] for row in rows]
 
-    def _sizes(self, after: int, limit: int) -> list[int]:
+    def load_snapshot(self, key: str) -> Snapshot | None:
+        """The snapshot of that key."""
+        found = self._rows(self._load_snapshot, (key,))
+        return Snapshot(*found[0]) if found else None
+
+    def _rows(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
         lane = self._lanes.take(limited=False)
         try:
-            found = [row[0] for row in lane.connection.execute(self._load_sizes, (after, limit))]
+            found = lane.connection.execute(sql, values).fetchall()
         except apsw.Error as error:
             raise self._lanes.failed(lane, error) from error
         self._lanes.give(lane)
         return found
-
-    def load_snapshot(self, key: str) -> Snapshot | None:
-        """The snapshot of that key."""
-        lane = self._lanes.take(limited=False)
-        try:
-            found = lane.connection.execute(self._load_snapshot, (key,)).fetchall()
-        except apsw.Error as error:
-            raise self._lanes.failed(lane, error) from error
-        self._lanes.give(lane)
-        return Snapshot(*found[0]) if found else None
 
     # -- one read
 
@@ -129,6 +121,5 @@ class EventReader:
         return self._finish(lane, head, rows, [])
 
 
-async def _in_thread(function: Any, *arguments: Any) -> Slice:
-    made: Slice = await asyncio.get_running_loop().run_in_executor(None, function, *arguments)
-    return made
+async def _in_thread(function: Callable[..., T], *arguments: Any) -> T:
+    return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)
