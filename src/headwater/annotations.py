@@ -18,7 +18,6 @@ from msgspec.structs import FieldInfo
 UNRESOLVED = (NameError, TypeError, AttributeError, SyntaxError)
 """What reading annotations raises when a name in them does not exist, or not at module level."""
 
-
 _MARKING = ("headwater", "msgspec")
 
 

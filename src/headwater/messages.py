@@ -84,7 +84,7 @@ class Message(msgspec.Struct, metaclass=KeywordOnly, frozen=True, gc=False):
     __contract__: ClassVar[Contract | None] = None
 
 
-class Command(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Command(Message, frozen=True, forbid_unknown_fields=True):
     """An intent in the imperative (``ResolveIncident``): carries all it needs, may be refused, returns no data."""
 
 
@@ -160,7 +160,7 @@ def _declare(query: str, namespace: dict[str, Any], option: str, given: Any, kin
     namespace[f"__{option}__"] = given
 
 
-class Query(Message, Generic[T], metaclass=_QueryMeta, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Query(Message, Generic[T], metaclass=_QueryMeta, frozen=True, forbid_unknown_fields=True):
     """A request for data (``FindIncidents``): ``Query[T]`` is answered with a ``T`` and never changes anything.
 
     The class keyword ``cache=Cache(...)`` has its answers kept; ``limits=Limits(...)`` bounds what they may cost.
@@ -170,7 +170,7 @@ class Query(Message, Generic[T], metaclass=_QueryMeta, frozen=True, kw_only=True
     __limits__: ClassVar[Limits | None] = None
 
 
-class Event(Message, frozen=True, kw_only=True):
+class Event(Message, frozen=True):
     """A fact in the past tense (``IncidentResolved``). Unknown fields are ignored, so old readers read new events."""
 
 
@@ -202,7 +202,7 @@ def contract_of(cls: type[Message]) -> Contract:
     return own if isinstance(own, Contract) else Contract(cls.__name__)
 
 
-class UnknownEvent(Event, frozen=True, kw_only=True):
+class UnknownEvent(Event, frozen=True):
     """A stored event that no class stands for: its stored ``name``, ``version`` and ``data``, the bytes untouched."""
 
     name: str

@@ -102,7 +102,7 @@ class Sortable:
         return hash((Sortable, self.fields))
 
 
-class ListQuery(Query[Page[R]], Generic[R], frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ListQuery(Query[Page[R]], Generic[R], frozen=True, forbid_unknown_fields=True):
     """A page of rows that meet all filters. ``sort`` is by key if it is empty, or best first where there is a search.
 
     Redeclare ``sort`` and ``page`` to give them another default: ``sort: Sort = "-opened_at"``. With ``fields``, the
@@ -114,7 +114,7 @@ class ListQuery(Query[Page[R]], Generic[R], frozen=True, kw_only=True, forbid_un
     fields: Fields = ()
 
 
-class DetailQuery(Query[R], Generic[R], frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DetailQuery(Query[R], Generic[R], frozen=True, forbid_unknown_fields=True):
     """The row of a key; its fields are those of the key. Raises ``RowNotFound`` (over HTTP 404) if there is none.
 
     With ``fields``, the other fields of the row are ``msgspec.UNSET``, and absent in JSON.

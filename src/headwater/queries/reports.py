@@ -28,7 +28,7 @@ V = TypeVar("V", bound=ReportRow[Any])
 _OWN = ("sort", "limit", "zone")
 
 
-class ReportQuery(Query[list[V]], Generic[V], frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ReportQuery(Query[list[V]], Generic[V], frozen=True, forbid_unknown_fields=True):
     """Figures over the rows of a read model that meet all filters, one row for each group.
 
     Its fields filter as those of a ``ListQuery``. ``sort`` names fields of the report's own rows (default: by group);

@@ -48,7 +48,7 @@ SETTLED: frozenset[Status] = frozenset({"resolved", "closed"})
 """The statuses in which nobody has to work on an incident; in all others it is open."""
 
 
-class Details(msgspec.Struct, frozen=True, kw_only=True):
+class Details(msgspec.Struct, frozen=True):
     """The rest of the form: kept and shown, but no rule depends on it. What is left out was not said."""
 
     opened_by: Text | UnsetType | None = UNSET
@@ -201,7 +201,7 @@ class StatusLost(IncidentEvent):
 # -- commands ----------------------------------------------------------------------------------------------------------
 
 
-class DeskCommand(Command, kw_only=True):
+class DeskCommand(Command):
     """What every command says: which incident, and if it is told afterwards, when and with which count of saves.
 
     Left out, ``occurred_at`` is now and ``modifications`` is one more than before.
@@ -212,7 +212,7 @@ class DeskCommand(Command, kw_only=True):
     modifications: Count | None = None
 
 
-class OpenIncident(DeskCommand, kw_only=True):
+class OpenIncident(DeskCommand):
     """A caller reports an incident. The priority follows from impact and urgency unless it is given."""
 
     caller: Text | None = None
@@ -225,7 +225,7 @@ class OpenIncident(DeskCommand, kw_only=True):
     opened_at: DeskTime | None = None
 
 
-class ImportIncident(OpenIncident, kw_only=True):
+class ImportIncident(OpenIncident):
     """Take over an incident whose beginning is not known, in the state it is found in."""
 
     status: Status
@@ -234,7 +234,7 @@ class ImportIncident(OpenIncident, kw_only=True):
     reopens: Count = 0
 
 
-class AssignIncident(DeskCommand, kw_only=True):
+class AssignIncident(DeskCommand):
     """Give the incident to a group, a person of it, or both. ``handed_back`` if it went away and came back at once."""
 
     group: Text | None
@@ -242,7 +242,7 @@ class AssignIncident(DeskCommand, kw_only=True):
     handed_back: bool = False
 
 
-class ChangePriority(DeskCommand, kw_only=True):
+class ChangePriority(DeskCommand):
     """Judge impact and urgency anew. The priority follows from them unless it is given."""
 
     impact: Level
@@ -274,14 +274,14 @@ class ResumeIncident(DeskCommand):
     """Go on with the work after a wait."""
 
 
-class ResolveIncident(DeskCommand, kw_only=True):
+class ResolveIncident(DeskCommand):
     """Say that the solution is found. ``resolved_at`` left out is the time of the command, ``null`` is not known."""
 
     resolved_at: DeskTime | UnsetType | None = UNSET
     resolved_by: Text | None = None
 
 
-class CorrectOutcome(DeskCommand, kw_only=True):
+class CorrectOutcome(DeskCommand):
     """Replace what was written down when the incident was resolved or closed. What is left out stays."""
 
     resolved_at: DeskTime | UnsetType | None = UNSET
@@ -294,7 +294,7 @@ class ReopenIncident(DeskCommand):
     """Go on with an incident that was resolved or closed."""
 
 
-class CloseIncident(DeskCommand, kw_only=True):
+class CloseIncident(DeskCommand):
     """Put an end to the incident; usually some days after it was resolved, but nobody is forced to."""
 
     closed_code: Text | None = None
@@ -305,14 +305,14 @@ class NoteMissedSla(DeskCommand):
     """Note that the promised time has passed."""
 
 
-class RecordChange(DeskCommand, kw_only=True):
+class RecordChange(DeskCommand):
     """Change anything else on the form. Without any field it records that something was saved."""
 
     caller: Text | UnsetType | None = UNSET
     details: Details = Details()
 
 
-class ReportLostStatus(DeskCommand, kw_only=True):
+class ReportLostStatus(DeskCommand):
     """Note that the platform shows a state that nobody knows."""
 
     code: Text
